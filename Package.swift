@@ -1,0 +1,94 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+
+let package = Package(
+    name: "daybook",
+    platforms: [.macOS(.v26)],
+    products: [
+        .library(name: "Daybook", targets: ["Daybook"]),
+        .library(name: "DaybookTesting", targets: ["DaybookTesting"]),
+        .executable(name: "daybook", targets: ["DaybookCLI"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+        .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
+    ],
+    // Sources are listed bottom up: a target may depend only on what stands above it.
+    targets: [
+        .systemLibrary(
+            name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
+        .systemLibrary(
+            name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"]), .brew(["lz4"])]),
+        .target(name: "CDaybookShims"),
+        .target(name: "DaybookModel"),
+        .target(name: "DaybookCompression", dependencies: ["CZstd", "CLZ4", "DaybookModel"]),
+        .target(name: "DaybookRecords", dependencies: ["CDaybookShims", "DaybookCompression", "DaybookModel"]),
+        .target(name: "DaybookFiles", dependencies: ["CDaybookShims", "DaybookModel", system]),
+        .target(
+            name: "DaybookStorage",
+            dependencies: ["DaybookFiles", "DaybookModel", "DaybookRecords", system]),
+        .target(
+            name: "Daybook",
+            dependencies: [
+                "DaybookCompression", "DaybookFiles", "DaybookModel", "DaybookRecords", "DaybookStorage", system,
+            ]),
+        .target(
+            name: "DaybookTesting",
+            dependencies: ["Daybook", "DaybookFiles", "DaybookModel", "DaybookRecords", "DaybookStorage", system]),
+        .executableTarget(
+            name: "DaybookCLI",
+            dependencies: ["Daybook", "DaybookStorage", "DaybookFiles", argumentParser, histogram, system]),
+
+        .testTarget(name: "DaybookModelTests", dependencies: ["DaybookModel"]),
+        .testTarget(name: "DaybookCompressionTests", dependencies: ["DaybookCompression", "DaybookModel"]),
+        .testTarget(
+            name: "DaybookRecordsTests",
+            dependencies: ["CDaybookShims", "DaybookCompression", "DaybookModel", "DaybookRecords", "DaybookTesting"]),
+        .testTarget(
+            name: "DaybookFilesTests", dependencies: ["DaybookFiles", "DaybookModel", "DaybookTesting", system]),
+        .testTarget(
+            name: "DaybookStorageTests",
+            dependencies: [
+                "DaybookFiles", "DaybookModel", "DaybookRecords", "DaybookStorage", "DaybookTesting", system,
+            ]),
+        .testTarget(
+            name: "DaybookTests",
+            dependencies: ["Daybook", "DaybookFiles", "DaybookModel", "DaybookRecords", "DaybookTesting", system]),
+        .testTarget(
+            name: "DaybookCLITests",
+            dependencies: ["Daybook", "DaybookCLI", "DaybookModel", "DaybookRecords", "DaybookTesting", system]),
+        .testTarget(
+            name: "DaybookTestingTests", dependencies: ["DaybookFiles", "DaybookModel", "DaybookTesting", system]),
+        .testTarget(name: "TidyTests"),
+    ],
+    swiftLanguageModes: [.v6]
+)
+
+// One set of strict settings for every Swift target, so that no target can drift.
+for target in package.targets where target.type != .system && target.name != "CDaybookShims" {
+    target.swiftSettings = [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("InferIsolatedConformances"),
+        .enableUpcomingFeature("ImmutableWeakCaptures"),
+        .enableExperimentalFeature("Lifetimes"),
+    ]
+}
+
+// The gate (tools/check) sets this. A plain build only warns, so that a newer compiler's new warning stops nobody's work.
+if Context.environment["DAYBOOK_STRICT"] == "1" {
+    for target in package.targets where target.type != .system {
+        if target.name == "CDaybookShims" {
+            target.cSettings = (target.cSettings ?? []) + [.treatAllWarnings(as: .error)]
+        } else {
+            target.swiftSettings?.append(.treatAllWarnings(as: .error))
+        }
+    }
+}

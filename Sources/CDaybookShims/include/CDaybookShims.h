@@ -1,0 +1,22 @@
+// The few things that C says better than Swift: the CRC-32C instructions, and calls whose C macros or variadic
+// signatures Swift cannot import.
+#ifndef CDAYBOOKSHIMS_H
+#define CDAYBOOKSHIMS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/// CRC-32C (Castagnoli) of `count` bytes, continuing from `crc` (0 to begin). Uses the CPU's instruction where it has
+/// one (SSE 4.2 on x86-64, the CRC extension on arm64), else the table.
+uint32_t daybook_crc32c(uint32_t crc, const void *bytes, size_t count);
+
+/// The same by table, on any machine. Public so that tests can compare the two.
+uint32_t daybook_crc32c_table(uint32_t crc, const void *bytes, size_t count);
+
+/// CRC-32C of the concatenation A B, from the CRCs of A and of B and the length of B in bytes. O(log length).
+uint32_t daybook_crc32c_combine(uint32_t crc_a, uint32_t crc_b, uint64_t length_b);
+
+/// 1 when `daybook_crc32c` uses an instruction on this machine, else 0.
+int daybook_crc32c_is_accelerated(void);
+
+#endif

@@ -1,0 +1,52 @@
+// How one opened data directory behaves. Topics have a configuration of their own.
+
+package import DaybookFiles
+internal import DaybookModel
+
+/// Settings of an opened daybook.
+public struct Configuration: Sendable {
+    /// What the directory is opened for.
+    public enum Access: Sendable, Hashable {
+        /// Takes the directory's lock, recovers, reads and writes.
+        case readWrite
+        /// Takes no lock and changes nothing on disk, not even to repair; works beside a live writer.
+        case readOnly
+    }
+
+    public var access: Access
+    /// Make the directory, and those above it, when there is none. With `false` that is an error.
+    public var createsDirectory: Bool
+    /// Threads for reads and writes; each may block. Default: one a core, at least two.
+    public var ioThreads: Int
+    /// Threads for flushes: so many partitions can be flushed at once. Default: 8.
+    public var flushThreads: Int
+    /// At most so many files are open at once; more partitions than that are no problem. Nil: half of what the process may
+    /// open.
+    public var openFilesLimit: Int?
+
+    package var fileSystem: any FileSystem
+    package var clock: any WallClock
+
+    public init(
+        access: Access = .readWrite, createsDirectory: Bool = true, ioThreads: Int? = nil, flushThreads: Int = 8,
+        openFilesLimit: Int? = nil
+    ) {
+        self.access = access
+        self.createsDirectory = createsDirectory
+        self.ioThreads = ioThreads ?? max(2, processorsCount())
+        self.flushThreads = flushThreads
+        self.openFilesLimit = openFilesLimit
+        fileSystem = PosixFileSystem()
+        clock = SystemWallClock()
+    }
+
+    /// The configuration if every value is allowed; throws `.invalidConfiguration` otherwise.
+    public func validated() throws(DaybookError) -> Configuration {
+        for (name, value) in [
+            ("ioThreads", ioThreads), ("flushThreads", flushThreads), ("openFilesLimit", openFilesLimit ?? 1),
+        ] where value < 1 {
+            throw DaybookError(.invalidConfiguration, "\(name) is \(value); use a number from 1 upwards")
+        }
+        return self
+    }
+}

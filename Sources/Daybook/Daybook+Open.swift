@@ -1,0 +1,74 @@
+// Beginning and end of an opened data directory.
+
+internal import DaybookFiles
+internal import DaybookModel
+internal import DaybookStorage
+internal import Synchronization
+
+extension Daybook {
+    /// Opens a data directory: takes its lock, recovers what a crash left, and is ready for appends and reads.
+    ///
+    /// What recovery found is in `recovery`. With `.readOnly` nothing on disk is changed and a live writer may be at work.
+    /// Throws `.directoryLocked`, `.directoryUnusable`, `.unsupportedFormat` or `.invalidConfiguration`; the directory is
+    /// then as it was, or recovered as far as it went, and can be opened again.
+    public static func open(_ directory: String, configuration: Configuration = Configuration()) async throws -> Daybook
+    {
+        let opening = DirectoryOpening(directory, try configuration.validated())
+        let daybook = Daybook(try await opening.run())
+        if !daybook.isReadOnly { try await daybook.finishDeletions() }
+        return daybook
+    }
+
+    /// Flushes everything, closes the files and gives back the lock. Later calls throw `.closed`; a second `close` does
+    /// nothing.
+    ///
+    /// Throws when something could not be made durable; the next open then recovers as after a crash.
+    public func close() async throws {
+        let partitions = state.withLock { state -> [Partition]? in
+            if state.isClosed { return nil }
+            state.isClosed = true
+            return Array(state.partitions.values)
+        }
+        guard let partitions else { return }
+        defer { lock?.release() }
+        let flushers = services.flushers
+        let refused = await withTaskGroup(of: TopicPartition?.self, returning: [TopicPartition].self) { group in
+            for partition in partitions {
+                group.addTask { await flushers.run { partition.close() } ? nil : partition.topicPartition }
+            }
+            var refused: [TopicPartition] = []
+            for await case let partition? in group { refused.append(partition) }
+            return refused
+        }
+        guard !isReadOnly else { return }
+        if let first = refused.min() {
+            throw DaybookError(
+                .partitionFailed,
+                "\(refused.count) partitions could not be made durable, \(first) among them; the next open recovers them",
+                topicPartition: first)
+        }
+        let (layout, fileSystem, services) = (layout, fileSystem, services)
+        let clean = DirectoryState(
+            isClean: true, leaderEpoch: leaderEpoch, bootIdentifier: SystemIdentity.bootIdentifier())
+        do {
+            try await services.io.run { () throws(FileError) in
+                try services.watermarks.flush()
+                try services.watermarks.close()
+                try AtomicFile.replace(layout.state, with: clean.encoded(), in: fileSystem)
+            }
+        } catch {
+            throw DaybookError(error)
+        }
+    }
+
+    /// Makes everything appended so far durable, in all partitions.
+    public func flush() async throws {
+        let partitions = state.withLock { Array($0.partitions.values) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for partition in partitions where partition.state.withLock({ $0.log.needsFlush }) {
+                group.addTask { try await partition.flush() }
+            }
+            try await group.waitForAll()
+        }
+    }
+}

@@ -1,0 +1,165 @@
+// Topics: create, list, describe, alter, delete. The registry on disk changes first where something appears and last
+// where something goes away, so that a crash in between leaves nothing half visible.
+
+internal import DaybookFiles
+internal import DaybookModel
+internal import DaybookStorage
+internal import SystemPackage
+internal import Synchronization
+
+extension Daybook {
+    /// The topics, by name.
+    public var topics: [Topic] { state.withLock { $0.registry.sorted.filter { !$0.isDeleting } } }
+
+    /// The topic of that name; throws `.unknownTopic`.
+    public func topic(_ name: String) throws(DaybookError) -> Topic {
+        let topic = (try? TopicName(name)).flatMap { name in state.withLock { $0.registry.topics[name] } }
+        guard let topic, !topic.isDeleting else { throw Self.unknownTopic(name) }
+        return topic
+    }
+
+    /// Creates a topic; durable when it returns.
+    ///
+    /// Throws `.invalidTopic`, `.invalidConfiguration`, or `.topicExists`, also when the name equals another one after
+    /// `.` has become `_`, because Kafka's metrics would mix them up.
+    @discardableResult
+    public func createTopic(
+        _ name: String, partitions: Int = 1, configuration: TopicConfiguration = TopicConfiguration()
+    ) async throws -> Topic {
+        try requireWritable()
+        let topicName: TopicName
+        do { topicName = try TopicName(name) } catch {
+            throw DaybookError(.invalidTopic, error.description, cause: error)
+        }
+        guard (1...100_000).contains(partitions) else {
+            throw DaybookError(.invalidTopic, "\(partitions) is no partition count; use a number from 1 to 100000")
+        }
+        let configuration = try configuration.validated()
+        return try await changingTopics { daybook throws in
+            try daybook.create(topicName, partitions: Int32(partitions), configuration)
+        }
+    }
+
+    /// Sets settings of a topic by Kafka's names, for the appends to come; durable when it returns.
+    @discardableResult
+    public func alterTopic(_ name: String, settings: [(name: String, value: String)]) async throws -> Topic {
+        try requireWritable()
+        return try await changingTopics { daybook throws in
+            var topic = try daybook.topic(name)
+            for (name, value) in settings { try topic.configuration.set(name, to: value) }
+            try daybook.save { $0.put(topic) }
+            for partition in topic.partitions.compactMap({ daybook.openPartition($0) }) {
+                partition.apply(topic.configuration)
+            }
+            return topic
+        }
+    }
+
+    /// Deletes a topic and all its records. After a crash in between, the next open finishes it.
+    public func deleteTopic(_ name: String) async throws {
+        try requireWritable()
+        try await changingTopics { daybook throws in
+            var topic = try daybook.topic(name)
+            topic.isDeleting = true
+            try daybook.save { $0.put(topic) }
+            let partitions = daybook.state.withLock { state in
+                topic.partitions.compactMap { state.partitions.removeValue(forKey: $0) }
+            }
+            for partition in partitions { partition.abandon() }
+            try daybook.removeFolders(of: topic)
+        }
+    }
+
+    /// Goes on with deletions that a crash interrupted.
+    func finishDeletions() async throws {
+        let deleting = state.withLock { $0.registry.sorted.filter(\.isDeleting) }
+        for topic in deleting {
+            try await changingTopics { daybook throws in try daybook.removeFolders(of: topic) }
+        }
+    }
+
+    // MARK: steps, on an I/O thread
+
+    /// Topics change one at a time.
+    private func changingTopics<R: Sendable>(_ change: @escaping @Sendable (Daybook) throws -> R) async throws -> R {
+        let daybook = self
+        do {
+            return try await services.io.run { () throws in
+                try daybook.topicChanges.withLock { _ in try change(daybook) }
+            }
+        } catch let error as FileError {
+            throw DaybookError(error)
+        }
+    }
+
+    private func create(
+        _ name: TopicName, partitions: Int32, _ configuration: TopicConfiguration
+    ) throws -> Topic {
+        let registry = state.withLock { $0.registry }
+        if let existing = registry.topics.values.first(where: { $0.name.collisionKey == name.collisionKey }) {
+            throw DaybookError(
+                .topicExists,
+                existing.name == name
+                    ? "Topic \(name) exists already; alter it, or choose another name"
+                    : "Topic \(existing.name) exists already and its name equals \(name) when . and _ are the same")
+        }
+        let topic = Topic(
+            name: name, partitionsCount: partitions, id: UInt64.random(in: 1 ... .max), created: services.clock.now(),
+            configuration: configuration, firstSlot: registry.nextSlot)
+        for topicPartition in topic.partitions { try makeEmptyFolder(layout.partition(topicPartition)) }
+        try fileSystem.flushDirectory(layout.root)
+        try save { $0.put(topic) }
+        let partitions = try topic.partitions.map { topicPartition in
+            let (log, _) = try LogRecovery(
+                identity: LogIdentity(topicPartition: topicPartition, topicID: topic.id),
+                directory: layout.partition(topicPartition), configuration: configuration.log, pool: pool,
+                quarantine: Quarantine(dataDirectory: layout.root, fileSystem: fileSystem), leaderEpoch: leaderEpoch,
+                wasClosedCleanly: true, now: services.clock.now()
+            ).run()
+            return Partition(log, topic: topic, services: services)
+        }
+        state.withLock { state in for partition in partitions { state.partitions[partition.topicPartition] = partition }
+        }
+        return topic
+    }
+
+    /// A folder of that name may be left from a creation that a crash interrupted; one with records in it is not ours to
+    /// take.
+    private func makeEmptyFolder(_ path: FilePath) throws {
+        guard try fileSystem.exists(path) else { return try fileSystem.createDirectory(path) }
+        guard try fileSystem.entries(of: path).isEmpty else {
+            throw DaybookError(
+                .topicExists, "The folder \(path) holds files that belong to no topic; move it away first")
+        }
+    }
+
+    private func removeFolders(of topic: Topic) throws(FileError) {
+        for topicPartition in topic.partitions {
+            let folder = layout.partition(topicPartition)
+            guard try fileSystem.exists(folder) else { continue }
+            for name in try fileSystem.entries(of: folder) { try fileSystem.removeFile(folder.appending(name)) }
+            try fileSystem.removeDirectory(folder)
+        }
+        try fileSystem.flushDirectory(layout.root)
+        try save { $0.remove(topic.name) }
+    }
+
+    /// Changes the registry on disk, then in memory.
+    private func save(_ change: (inout TopicRegistry) -> Void) throws(FileError) {
+        var registry = state.withLock { $0.registry }
+        change(&registry)
+        try registry.save(layout, in: fileSystem)
+        state.withLock { $0.registry = registry }
+    }
+
+    private func openPartition(_ topicPartition: TopicPartition) -> Partition? {
+        state.withLock { $0.partitions[topicPartition] }
+    }
+
+    private func requireWritable() throws(DaybookError) {
+        if isReadOnly {
+            throw DaybookError(.readOnly, "The directory was opened for reading; open it for writing to change topics")
+        }
+        if state.withLock({ $0.isClosed }) { throw .closed }
+    }
+}

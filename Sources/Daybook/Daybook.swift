@@ -1,0 +1,113 @@
+// The engine: one data directory, opened. Topics, producers, writers and readers begin here; what opening found is a
+// value. How it opens and closes is in `Daybook+Open`.
+
+internal import DaybookModel
+internal import DaybookFiles
+internal import DaybookStorage
+internal import Synchronization
+internal import SystemPackage
+
+/// An embedded log: a directory of topics, each of some partitions of records.
+///
+/// One process writes to a directory; others may open it for reading meanwhile. All calls may come from any task or
+/// thread; none of them blocks one of Swift's cooperative threads.
+public final class Daybook: Sendable {
+    /// The data directory.
+    public let directory: String
+    /// What opening found: torn tails, damage, what was scanned.
+    public let recovery: RecoveryReport
+
+    let configuration: Configuration
+    let layout: DirectoryLayout
+    let fileSystem: any FileSystem
+    let counters: IOCounters?
+    let pool: DescriptorPool
+    let services: PartitionServices
+    let lock: (any FileLock)?
+    let leaderEpoch: LeaderEpoch
+    let state: Mutex<State>
+    /// Held while topics change, which takes several steps on disk.
+    let topicChanges = Mutex(())
+
+    struct State {
+        var registry: TopicRegistry
+        var partitions: [TopicPartition: Partition]
+        var isClosed = false
+    }
+
+    init(_ opened: OpenedDirectory) {
+        directory = opened.layout.root.string
+        recovery = opened.report
+        configuration = opened.configuration
+        layout = opened.layout
+        fileSystem = opened.pool.fileSystem
+        counters = (opened.configuration.fileSystem as? PosixFileSystem)?.counters
+        pool = opened.pool
+        services = opened.services
+        lock = opened.lock
+        leaderEpoch = opened.leaderEpoch
+        state = Mutex(State(registry: opened.registry, partitions: opened.partitions))
+    }
+
+    deinit {
+        services.timer.stop()
+        services.io.stop()
+        services.flushers.stop()
+        lock?.release()
+    }
+
+    /// Whether the directory was opened for reading.
+    public var isReadOnly: Bool { configuration.access == .readOnly }
+
+    /// What the file system has been asked to do since the directory was opened.
+    public var statistics: IOStatistics { IOStatistics(counters) }
+
+    /// The open partition; throws `.unknownTopic`, `.unknownPartition` or `.closed`.
+    func partition(_ topicPartition: TopicPartition) throws(DaybookError) -> Partition {
+        let found = state.withLock { state -> Result<Partition, DaybookError> in
+            if state.isClosed { return .failure(.closed) }
+            if let partition = state.partitions[topicPartition] { return .success(partition) }
+            guard let topic = state.registry.topics[topicPartition.topic], !topic.isDeleting else {
+                return .failure(Self.unknownTopic(topicPartition.topic.description))
+            }
+            return .failure(
+                DaybookError(
+                    .unknownPartition,
+                    "Topic \(topic.name) has partitions 0 to \(topic.partitionsCount - 1), not \(topicPartition.partition)"
+                ))
+        }
+        return try found.get()
+    }
+
+    static func unknownTopic(_ name: String) -> DaybookError {
+        DaybookError(
+            .unknownTopic,
+            "There is no topic \"\(name)\"; create it first (daybook topic create \(name) --partitions N)")
+    }
+}
+
+/// Counts of system calls and of the bytes they moved.
+public struct IOStatistics: Sendable, Hashable {
+    public var opens = 0
+    public var reads = 0
+    public var writes = 0
+    public var flushes = 0
+    /// Status, list, rename, remove, truncate and close.
+    public var others = 0
+    public var bytesRead = 0
+    public var bytesWritten = 0
+
+    init(_ counters: IOCounters?) {
+        guard let counters else { return }
+        opens = counters.opens.current
+        reads = counters.reads.current
+        writes = counters.writes.current
+        flushes = counters.flushes.current
+        others = counters.others.current
+        bytesRead = counters.bytesRead.current
+        bytesWritten = counters.bytesWritten.current
+    }
+
+    /// All system calls.
+    public var calls: Int { opens + reads + writes + flushes + others }
+}

@@ -1,0 +1,100 @@
+// The one error type of the engine's public face: a code to switch over, a sentence that says what happened and what to
+// do, the place, and the cause. Layers below have closed enums of their own, which end up here as causes.
+
+public import DaybookModel
+internal import DaybookFiles
+internal import DaybookRecords
+internal import DaybookStorage
+
+/// An error of the embedded log.
+public struct DaybookError: Error, Sendable, CustomStringConvertible {
+    /// What kind of error it is. More kinds may be added in later releases, so a `switch` needs a default.
+    public struct Code: Hashable, Sendable, CustomStringConvertible {
+        private enum Kind: String {
+            case directoryLocked, directoryUnusable, unsupportedFormat, readOnly, closed
+            case unknownTopic, unknownPartition, topicExists, invalidTopic, invalidConfiguration
+            case recordTooLarge, invalidRecord, offsetOutOfRange, divergedHistory
+            case partitionFailed, inputOutput, damaged
+        }
+        private let kind: Kind
+        private init(_ kind: Kind) { self.kind = kind }
+
+        /// Another process, or another `Daybook` of this one, writes to the directory.
+        public static let directoryLocked = Code(.directoryLocked)
+        /// The directory cannot be created, read or written.
+        public static let directoryUnusable = Code(.directoryUnusable)
+        /// The directory was written by a release with another format.
+        public static let unsupportedFormat = Code(.unsupportedFormat)
+        /// The directory was opened for reading.
+        public static let readOnly = Code(.readOnly)
+        /// The daybook or the producer has been closed.
+        public static let closed = Code(.closed)
+        public static let unknownTopic = Code(.unknownTopic)
+        public static let unknownPartition = Code(.unknownPartition)
+        public static let topicExists = Code(.topicExists)
+        /// The topic's name or partition count is not allowed.
+        public static let invalidTopic = Code(.invalidTopic)
+        /// A configuration name or value is not allowed.
+        public static let invalidConfiguration = Code(.invalidConfiguration)
+        /// A record is larger than the topic's `max.message.bytes`.
+        public static let recordTooLarge = Code(.recordTooLarge)
+        public static let invalidRecord = Code(.invalidRecord)
+        public static let offsetOutOfRange = Code(.offsetOutOfRange)
+        /// A checkpoint belongs to records that this log no longer has; the message names where the histories part.
+        public static let divergedHistory = Code(.divergedHistory)
+        /// A flush failed earlier: the partition takes no appends until the directory is opened again. Reads go on.
+        public static let partitionFailed = Code(.partitionFailed)
+        /// The operating system refused a call; the log is as it was before.
+        public static let inputOutput = Code(.inputOutput)
+        /// Bytes on disk are not what was written.
+        public static let damaged = Code(.damaged)
+
+        public var description: String { kind.rawValue }
+    }
+
+    public let code: Code
+    /// What happened and what can be done about it.
+    public let message: String
+    public let topicPartition: TopicPartition?
+    public let offset: Offset?
+    /// The error of the layer below, if there is one.
+    public let cause: (any Error)?
+
+    init(
+        _ code: Code, _ message: String, topicPartition: TopicPartition? = nil, offset: Offset? = nil,
+        cause: (any Error)? = nil
+    ) {
+        self.code = code
+        self.message = message
+        self.topicPartition = topicPartition
+        self.offset = offset
+        self.cause = cause
+    }
+
+    public var description: String {
+        guard let topicPartition else { return message }
+        return "\(topicPartition): \(message)"
+    }
+}
+
+extension DaybookError {
+    init(_ error: StorageError, _ topicPartition: TopicPartition) {
+        var offset: Offset?
+        let code: Code
+        switch error {
+        case .file: code = .inputOutput
+        case .poisoned: code = .partitionFailed
+        case .invalidBatch(.tooLarge): code = .recordTooLarge
+        case .invalidBatch: code = .invalidRecord
+        case .offsetOutOfRange(let wanted, _): (code, offset) = (.offsetOutOfRange, wanted)
+        case .divergedHistory(_, let wanted, _): (code, offset) = (.divergedHistory, wanted)
+        }
+        self.init(code, error.description, topicPartition: topicPartition, offset: offset, cause: error)
+    }
+
+    init(_ error: FileError, _ topicPartition: TopicPartition? = nil) {
+        self.init(.inputOutput, error.description, topicPartition: topicPartition, cause: error)
+    }
+
+    static let closed = DaybookError(.closed, "The daybook has been closed; open the directory again")
+}

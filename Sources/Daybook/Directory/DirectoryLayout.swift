@@ -1,0 +1,36 @@
+// What stands where in a data directory, and the version of all of it.
+
+internal import DaybookModel
+internal import DaybookFiles
+internal import SystemPackage
+
+/// The names in a data directory.
+struct DirectoryLayout: Sendable {
+    let root: FilePath
+
+    /// Held by the writing process; never removed.
+    var lock: FilePath { root.appending("LOCK") }
+    /// How the last writer left the directory.
+    var state: FilePath { root.appending("state") }
+    /// The topics and their configuration, twice: either copy is enough.
+    var registries: [FilePath] { [root.appending("topics"), root.appending("topics.copy")] }
+    /// What is durable, partition by partition.
+    var watermarks: FilePath { root.appending("watermarks") }
+
+    func partition(_ topicPartition: TopicPartition) -> FilePath { root.appending(topicPartition.description) }
+
+    /// The version of the formats in the directory. Raised when a release writes what older ones cannot read.
+    static let formatVersion = 1
+}
+
+extension FileSystem {
+    /// Makes a folder and the folders above it, durably. Those that are there already are left alone.
+    func createDirectories(_ path: FilePath) throws(FileError) {
+        if path.isEmpty { return }
+        if try exists(path) { return }
+        let parent = path.removingLastComponent()
+        try createDirectories(parent)
+        do { try createDirectory(path) } catch  where error.errno == .fileExists { return }
+        try flushDirectory(parent.isEmpty ? "." : parent)
+    }
+}

@@ -1,0 +1,242 @@
+// Opening a data directory: lock, format, registry, recovery of every partition, epoch; in this order, and restartable
+// at each step. Runs on threads that may block.
+
+internal import DaybookFiles
+internal import DaybookModel
+internal import DaybookStorage
+internal import Synchronization
+internal import SystemPackage
+
+/// Everything that `Daybook` is made of.
+struct OpenedDirectory: Sendable {
+    let configuration: Configuration
+    let layout: DirectoryLayout
+    let pool: DescriptorPool
+    let services: PartitionServices
+    let lock: (any FileLock)?
+    let leaderEpoch: LeaderEpoch
+    let registry: TopicRegistry
+    let partitions: [TopicPartition: Partition]
+    let report: RecoveryReport
+}
+
+/// The steps of opening.
+struct DirectoryOpening: Sendable {
+    let configuration: Configuration
+    let layout: DirectoryLayout
+    let pool: DescriptorPool
+    let services: PartitionServices
+
+    private var fileSystem: any FileSystem { pool.fileSystem }
+    private var isReadOnly: Bool { configuration.access == .readOnly }
+
+    init(_ directory: String, _ configuration: Configuration) {
+        self.configuration = configuration
+        layout = DirectoryLayout(root: FilePath(directory))
+        let limit = configuration.openFilesLimit ?? DescriptorPool.standardLimit
+        pool = DescriptorPool(fileSystem: configuration.fileSystem, limit: limit)
+        services = PartitionServices(
+            io: WorkerPool(threads: configuration.ioThreads), flushers: WorkerPool(threads: configuration.flushThreads),
+            timer: DeadlineTimer(), clock: configuration.clock,
+            watermarks: WatermarkFile(
+                path: layout.watermarks, pool: pool, isReadOnly: configuration.access == .readOnly))
+    }
+
+    func run() async throws -> OpenedDirectory {
+        let begun = ContinuousClock.now
+        do {
+            let (lock, before, registry, loss) = try await services.io.run { () throws in
+                try self.prepare()
+            }
+            let isSameBoot = before?.bootIdentifier != nil && before?.bootIdentifier == bootIdentifier
+            let recovered = try await recover(registry, before, isSameBoot: isSameBoot)
+            var report = RecoveryReport()
+            for (_, partition) in recovered.sorted(by: { $0.report.topicPartition < $1.report.topicPartition }) {
+                report.add(partition)
+            }
+            let isNew = before == nil && registry.topics.isEmpty
+            report.wasClosedCleanly = isNew || before?.isClean == true
+            let epoch = epoch(before, recovered.map(\.log), isNew: isNew)
+            report.leaderEpoch = epoch
+            if let loss { report.registryNote = Self.describe(loss) }
+            report.strangers = try await services.io.run { () throws in try self.strangers(registry) }
+            let partitions = recovered.map { log, _ in
+                log.leaderEpoch = epoch
+                let topic = registry.topics[log.identity.topicPartition.topic]!
+                return Partition(log, topic: topic, services: services, reopen: reopening(log.identity, topic))
+            }
+            if !isReadOnly {
+                try await services.io.run { () throws in
+                    if loss != nil { try registry.save(layout, in: fileSystem) }
+                    // From here on a crash is one: nothing has been appended yet.
+                    let running = DirectoryState(isClean: false, leaderEpoch: epoch, bootIdentifier: bootIdentifier)
+                    try AtomicFile.replace(layout.state, with: running.encoded(), in: fileSystem)
+                }
+                // What was found above the recovery point is flushed now, and shown when that is done.
+                for partition in partitions where partition.state.withLock({ $0.log.needsFlush }) {
+                    partition.requestFlush()
+                }
+            }
+            report.duration = begun.duration(to: .now)
+            return OpenedDirectory(
+                configuration: configuration, layout: layout, pool: pool, services: services, lock: lock,
+                leaderEpoch: epoch, registry: registry,
+                partitions: Dictionary(uniqueKeysWithValues: partitions.map { ($0.topicPartition, $0) }), report: report
+            )
+        } catch {
+            stop()
+            if let file = error as? FileError {
+                throw DaybookError(
+                    .directoryUnusable, "The data directory \(layout.root) could not be opened: \(file)", cause: file)
+            }
+            throw error
+        }
+    }
+
+    private func stop() {
+        services.timer.stop()
+        services.io.stop()
+        services.flushers.stop()
+    }
+
+    private var bootIdentifier: String? { SystemIdentity.bootIdentifier() }
+
+    // MARK: lock, format, registry
+
+    private func prepare() throws -> ((any FileLock)?, DirectoryState?, TopicRegistry, TopicRegistry.Loss?) {
+        let lock = isReadOnly ? try requireDirectory() : try takeLock()
+        let before = try AtomicFile.read(layout.state, in: fileSystem).flatMap { try DirectoryState(decoding: $0) }
+        let (registry, loss) = try TopicRegistry.load(layout, in: fileSystem)
+        return (lock, before, registry, loss)
+    }
+
+    private func requireDirectory() throws -> (any FileLock)? {
+        guard try fileSystem.exists(layout.root) else { throw noDirectory }
+        return nil
+    }
+
+    private var noDirectory: DaybookError {
+        DaybookError(
+            .directoryUnusable,
+            "There is no data directory \(layout.root); name one with --data or DAYBOOK_DATA, or create a topic there first"
+        )
+    }
+
+    private func takeLock() throws -> any FileLock {
+        if configuration.createsDirectory {
+            try fileSystem.createDirectories(layout.root)
+        } else if !(try fileSystem.exists(layout.root)) {
+            throw noDirectory
+        }
+        do throws(FileError) {
+            return try fileSystem.lock(layout.lock)
+        } catch {
+            guard error.errno == .wouldBlock else { throw error }
+            throw DaybookError(
+                .directoryLocked,
+                "Another process writes to \(layout.root); stop it first, or open the directory for reading",
+                cause: error)
+        }
+    }
+
+    // MARK: partitions
+
+    private func recover(
+        _ registry: TopicRegistry, _ before: DirectoryState?, isSameBoot: Bool
+    ) async throws -> [(log: PartitionLog, report: PartitionRecovery)] {
+        let all = registry.sorted.filter { !$0.isDeleting }.flatMap { topic in
+            topic.partitions.map { (topic, $0, topic.firstSlot + Int($0.partition)) }
+        }
+        // Read before any segment: what it says is durable is then surely in the files.
+        let watermarks = try await services.io.run { () throws in
+            services.watermarks.read(all.map { ($0.2, $0.0.id, $0.1.partition) })
+        }
+        return try await withThrowingTaskGroup(of: [RecoveredLog].self) { group in
+            let cursor = Cursor(count: all.count)
+            for _ in 0..<configuration.ioThreads {
+                group.addTask {
+                    try await services.io.run { () throws in
+                        var found: [RecoveredLog] = []
+                        while let index = cursor.next() {
+                            let (topic, topicPartition, slot) = all[index]
+                            found.append(
+                                try recover(topic, topicPartition, watermarks[slot], before, isSameBoot: isSameBoot))
+                        }
+                        return found
+                    }
+                }
+            }
+            var recovered: [(log: PartitionLog, report: PartitionRecovery)] = []
+            for try await part in group { recovered += part.map { ($0.log, $0.report) } }
+            return recovered
+        }
+    }
+
+    private func recover(
+        _ topic: Topic, _ topicPartition: TopicPartition, _ watermark: Watermark?, _ before: DirectoryState?,
+        isSameBoot: Bool
+    ) throws -> RecoveredLog {
+        let directory = layout.partition(topicPartition)
+        if !isReadOnly { try fileSystem.createDirectories(directory) }
+        let (log, report) = try LogRecovery(
+            identity: LogIdentity(topicPartition: topicPartition, topicID: topic.id), directory: directory,
+            configuration: topic.configuration.log, pool: pool,
+            quarantine: Quarantine(dataDirectory: layout.root, fileSystem: fileSystem),
+            leaderEpoch: before?.leaderEpoch ?? watermark?.leaderEpoch ?? .zero,
+            knownRecoveryPoint: watermark?.highWatermark ?? .zero, logStartOffset: watermark?.logStartOffset ?? .zero,
+            wasClosedCleanly: before?.isClean ?? false, isSameBoot: isSameBoot, now: services.clock.now(),
+            isReadOnly: isReadOnly
+        ).run()
+        return RecoveredLog(log: log, report: report)
+    }
+
+    /// For partitions opened for reading: how to see what the writer has done since.
+    private func reopening(_ identity: LogIdentity, _ topic: Topic) -> (@Sendable () throws -> RecoveredLog)? {
+        guard isReadOnly else { return nil }
+        let slot = topic.firstSlot + Int(identity.topicPartition.partition)
+        return {
+            let watermark = services.watermarks.read([(slot, topic.id, identity.topicPartition.partition)])[slot]
+            let before = try AtomicFile.read(layout.state, in: fileSystem).flatMap { try DirectoryState(decoding: $0) }
+            return try recover(
+                topic, identity.topicPartition, watermark, before, isSameBoot: before?.bootIdentifier == bootIdentifier)
+        }
+    }
+
+    /// The epoch of this incarnation: a new one unless the last one ended properly. Batches know better than a file that
+    /// may be old or lost.
+    private func epoch(_ before: DirectoryState?, _ logs: [PartitionLog], isNew: Bool) -> LeaderEpoch {
+        let inBatches = logs.compactMap { $0.epochStarts.last?.epoch }.max()
+        let inLogs = logs.map(\.leaderEpoch).max()
+        let last = [before?.leaderEpoch, inBatches, inLogs].compactMap { $0 }.max() ?? .zero
+        return isNew || before?.isClean == true || isReadOnly ? last : last.next
+    }
+
+    /// Partition folders that no topic claims. They are reported and left alone.
+    private func strangers(_ registry: TopicRegistry) throws(FileError) -> [String] {
+        let known = Set(registry.topics.values.flatMap { $0.partitions.map(\.description) })
+        return try fileSystem.entries(of: layout.root).sorted().filter {
+            TopicPartition(folderName: $0) != nil && !known.contains($0)
+        }
+    }
+
+    private static func describe(_ loss: TopicRegistry.Loss) -> String {
+        switch loss {
+        case .oneCopy(let name):
+            "The registry copy \"\(name)\" was missing or damaged and was written anew from the other one"
+        case .rebuilt(let count):
+            "Both registry copies were missing or damaged; \(count) topics were found by their folders and have the default "
+                + "configuration now: check it with topic describe"
+        }
+    }
+}
+
+/// Hands out 0, 1, 2, … to several threads.
+private final class Cursor: Sendable {
+    private let count: Int
+    private let taken = Atomic<Int>(0)
+    init(count: Int) { self.count = count }
+    func next() -> Int? {
+        let index = taken.wrappingAdd(1, ordering: .relaxed).oldValue
+        return index < count ? index : nil
+    }
+}

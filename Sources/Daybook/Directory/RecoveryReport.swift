@@ -1,0 +1,71 @@
+// What opening a data directory found, as a value: the engine neither prints nor logs it.
+
+public import DaybookModel
+internal import DaybookStorage
+
+/// What opening found and did.
+public struct RecoveryReport: Sendable {
+    /// Something worth telling about one partition.
+    public struct Finding: Sendable, CustomStringConvertible {
+        public enum Kind: String, Sendable {
+            /// The incomplete last write of a crash: normal. The bytes are kept in `quarantine`.
+            case tornTail
+            /// Bytes that were once good and are not. A copy is in `quarantine`; readers get a gap.
+            case corruption
+            /// Offsets that were once there and are in no file. Readers get a gap.
+            case missing
+            /// A derived file was missing or of no use and was made anew.
+            case rebuiltSidecar
+        }
+        public let topicPartition: TopicPartition
+        public let kind: Kind
+        /// What was found, where, and what became of it.
+        public let description: String
+    }
+
+    /// The last writer closed the directory properly.
+    public internal(set) var wasClosedCleanly = true
+    /// The incarnation that began with this open.
+    public internal(set) var leaderEpoch = LeaderEpoch.zero
+    public internal(set) var partitionsCount = 0
+    public internal(set) var segmentsCount = 0
+    /// Bytes that had to be read and checked.
+    public internal(set) var scannedBytes = 0
+    /// Records that were written but not known to be durable: kept, and flushed before they are shown.
+    public internal(set) var recoveredRecords: Int64 = 0
+    public internal(set) var findings: [Finding] = []
+    /// Things in the directory that Daybook does not know and has left alone.
+    public internal(set) var strangers: [String] = []
+    /// What was wrong with the topic registry, if anything.
+    public internal(set) var registryNote: String?
+    public internal(set) var duration: Duration = .zero
+
+    mutating func add(_ partition: PartitionRecovery) {
+        partitionsCount += 1
+        segmentsCount += partition.segmentsCount
+        scannedBytes += partition.scannedBytes
+        recoveredRecords += partition.recoveredRecords
+        func note(_ kind: Finding.Kind, _ text: String) {
+            findings.append(Finding(topicPartition: partition.topicPartition, kind: kind, description: text))
+        }
+        if let torn = partition.tornTail {
+            note(
+                .tornTail,
+                "torn tail in segment \(torn.segment) at position \(torn.position): \(torn.byteCount) bytes cut and kept in "
+                    + "quarantine (\(torn.reason))")
+        }
+        for (segment, damage) in partition.damage {
+            note(
+                .corruption,
+                "corruption in segment \(segment) at positions \(damage.positions.lowerBound)..<"
+                    + "\(damage.positions.upperBound), offsets \(damage.offsets.lowerBound)..<\(damage.offsets.upperBound) "
+                    + "cannot be read (\(damage.reason))")
+        }
+        for range in partition.missing {
+            note(.missing, "offsets \(range.lowerBound)..<\(range.upperBound) were once durable and are in no file")
+        }
+        for segment in partition.rebuiltSidecars {
+            note(.rebuiltSidecar, "the sidecar of segment \(segment) was missing or of no use and was made anew")
+        }
+    }
+}

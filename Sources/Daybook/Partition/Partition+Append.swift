@@ -1,0 +1,88 @@
+// Into the log: by a queue that the I/O threads drain, for callers that must not block, or straight away on a thread of
+// the caller's own.
+
+internal import DaybookModel
+internal import DaybookRecords
+internal import DaybookStorage
+internal import Synchronization
+
+/// A batch to append, and whom to tell.
+struct AppendRequest: Sendable {
+    let batch: EncodedBatch
+    let durability: Durability
+    let completion: @Sendable (Result<BatchReceipt, DaybookError>) -> Void
+}
+
+extension Partition {
+    /// Hands over a batch; `completion` is called once, on a thread of the engine, when the durability is reached or
+    /// the batch has been refused. Does not block. Batches are appended in the order of these calls.
+    func submit(_ request: AppendRequest) {
+        let mustStart = inbox.withLock { inbox in
+            inbox.requests.append(request)
+            defer { inbox.isDraining = true }
+            return !inbox.isDraining
+        }
+        if mustStart { services.io.submit { self.drain() } }
+    }
+
+    private func drain() {
+        while true {
+            let requests = inbox.withLock { inbox in
+                defer { inbox.requests = [] }
+                if inbox.requests.isEmpty { inbox.isDraining = false }
+                return inbox.requests
+            }
+            if requests.isEmpty { return }
+            var needsFlush = false
+            for request in requests where appendForLater(request) { needsFlush = true }
+            if needsFlush { requestFlush() }
+        }
+    }
+
+    /// Appends one batch of the queue; returns whether its sender waits for a flush.
+    private func appendForLater(_ request: AppendRequest) -> Bool {
+        let result = state.withLock { state -> Result<BatchReceipt, DaybookError>? in
+            do throws(DaybookError) {
+                let appended = try append(request.batch, &state)
+                guard request.durability == .durable else {
+                    return .success(BatchReceipt(appended, topicPartition, .osCache))
+                }
+                let receipt = BatchReceipt(appended, topicPartition, .durable)
+                let completion = request.completion
+                state.waiters.append(
+                    Waiter(offset: appended.nextOffset) { error in
+                        completion(error.map { .failure($0) } ?? .success(receipt))
+                    })
+                return nil
+            } catch {
+                return .failure(error)
+            }
+        }
+        guard let result else { return true }
+        request.completion(result)
+        return false
+    }
+
+    private func append(_ batch: EncodedBatch, _ state: inout State) throws(DaybookError) -> AppendResult {
+        guard !state.isClosed else { throw .closed }
+        do throws(StorageError) {
+            let result = try state.log.append(batch, now: services.clock.now())
+            scheduleFlush(&state)
+            return result
+        } catch {
+            throw DaybookError(error, topicPartition)
+        }
+    }
+
+    /// Appends on the calling thread, which may block: it must not be one of Swift's cooperative threads.
+    ///
+    /// For `.durable` it also waits for the flush, and does it itself unless one is under way.
+    func appendBlocking(_ batch: EncodedBatch, _ durability: Durability) throws(DaybookError) -> BatchReceipt {
+        let outcome = state.withLock { state -> Result<AppendResult, DaybookError> in
+            Result { () throws(DaybookError) in try append(batch, &state) }
+        }
+        let result = try outcome.get()
+        if durability == .durable { try flushBlocking(through: result.nextOffset) }
+        return BatchReceipt(result, topicPartition, durability)
+    }
+}

@@ -1,0 +1,218 @@
+// Group commit: one flush answers every append that was written before it began. At most one flush of a partition is
+// under way; appends and reads go on meanwhile.
+
+internal import DaybookFiles
+internal import DaybookModel
+internal import DaybookStorage
+internal import Synchronization
+
+extension Partition {
+    /// Asks for a flush of everything appended so far, on a thread of the flushers.
+    func requestFlush() {
+        let mustStart = state.withLock { state in
+            defer { state.isFlushing = true }
+            return !state.isFlushing
+        }
+        if mustStart { services.flushers.submit { self.flushLoop() } }
+    }
+
+    /// Sees to it that what has been appended is flushed before long, whoever waits for it or not.
+    func scheduleFlush(_ state: inout State) {
+        guard !state.isFlushScheduled, !state.isFlushing else { return }
+        state.isFlushScheduled = true
+        services.timer.schedule(after: state.flushInterval) { [weak self] in
+            guard let self else { return }
+            self.state.withLock { $0.isFlushScheduled = false }
+            self.requestFlush()
+        }
+    }
+
+    /// Flushes until nobody waits. `isFlushing` is set by the caller and cleared here.
+    private func flushLoop() {
+        while flushOnce() {}
+        publishWatermark()
+    }
+
+    /// One flush; returns whether there is reason for another one.
+    private func flushOnce() -> Bool {
+        let (ticket, refused) = state.withLock { state -> (FlushTicket?, [Waiter]) in
+            do throws(StorageError) {
+                if state.log.needsFlush { return (try state.log.beginFlush(), []) }
+                return (nil, state.finishFlushing(reached: state.log.recoveryPoint))
+            } catch {
+                state.isFlushing = false
+                defer { state.waiters = [] }
+                return (nil, state.waiters)
+            }
+        }
+        guard let ticket else {
+            answer(refused)
+            return false
+        }
+        let outcome = ticket.run()
+        let (waiters, goesOn) = state.withLock { state -> ([Waiter], Bool) in
+            do throws(StorageError) {
+                try state.log.finishFlush(outcome)
+                let done = state.takeWaiters(reached: outcome.nextOffset)
+                if state.waiters.isEmpty { _ = state.finishFlushing(reached: outcome.nextOffset) }
+                // Appends that nobody waits for are flushed by the timer.
+                if state.waiters.isEmpty && state.log.needsFlush { scheduleFlush(&state) }
+                return (done, !state.waiters.isEmpty)
+            } catch {
+                state.isFlushing = false
+                defer { state.waiters = [] }
+                return (state.waiters, false)
+            }
+        }
+        answer(waiters)
+        return goesOn
+    }
+
+    /// Tells waiters that their offset is durable, or that it will never be.
+    private func answer(_ waiters: [Waiter]) {
+        guard !waiters.isEmpty else { return }
+        let (watermark, poison) = state.withLock { ($0.log.recoveryPoint, $0.log.poison) }
+        for waiter in waiters {
+            if waiter.offset <= watermark {
+                waiter.resume(nil)
+            } else if let poison {
+                waiter.resume(DaybookError(.poisoned(cause: poison), topicPartition))
+            } else {
+                preconditionFailure("a waiter is answered only when its offset is durable or the log has failed")
+            }
+        }
+    }
+
+    // MARK: callers that may block
+
+    /// Returns when everything below `offset` is durable.
+    func flushBlocking(through offset: Offset) throws(DaybookError) {
+        let isOurs = state.withLock { state in
+            defer { state.isFlushing = true }
+            return !state.isFlushing
+        }
+        // Nobody is flushing: this thread can, and saves two changes of threads.
+        if isOurs { flushLoop() }
+        let failure = BlockingAnswer<DaybookError?>()
+        let isDone = state.withLock { state -> Bool in
+            if state.log.recoveryPoint >= offset { return true }
+            if let poison = state.log.poison {
+                failure.give(DaybookError(.poisoned(cause: poison), topicPartition))
+                return false
+            }
+            state.waiters.append(Waiter(offset: offset) { failure.give($0) })
+            return false
+        }
+        if isDone { return }
+        requestFlush()
+        if let error = failure.wait() { throw error }
+    }
+
+    /// Flushes everything appended before the call; for callers that must not block.
+    func flush() async throws(DaybookError) {
+        let end = state.withLock { $0.log.logEndOffset }
+        let partition = self
+        try await services.flushers.run { () throws(DaybookError) in try partition.flushBlocking(through: end) }
+    }
+
+    /// For `close`: one last flush on this thread.
+    func flushUntilDone() {
+        let needsFlush = state.withLock { state in
+            guard state.log.poison == nil, state.log.access != .read else { return false }
+            state.isFlushing = state.log.needsFlush
+            return state.log.needsFlush
+        }
+        if needsFlush { flushLoop() }
+        publishWatermark(isFinal: true)
+    }
+
+    /// Waits for a flush that is under way.
+    func waitForFlush() {
+        let answer = BlockingAnswer<DaybookError?>()
+        let isBusy = state.withLock { state in
+            if state.isFlushing { state.waiters.append(Waiter(offset: state.log.recoveryPoint) { answer.give($0) }) }
+            return state.isFlushing
+        }
+        if isBusy { _ = answer.wait() }
+    }
+
+    // MARK: the watermark file
+
+    /// How long a high watermark may be kept to ourselves: other processes see it that much later.
+    private static var publishInterval: Duration { .milliseconds(10) }
+
+    /// Writes the high watermark down for the next open and for readers in other processes, not more often than needed.
+    func publishWatermark(isFinal: Bool = false) {
+        let watermark = state.withLock { state -> Watermark? in
+            let log = state.log
+            guard log.access != .read, isFinal || state.published != log.recoveryPoint else { return nil }
+            let now = ContinuousClock.now
+            if !isFinal, let last = state.publishedAt, last.duration(to: now) < Self.publishInterval {
+                if !state.isPublishScheduled {
+                    state.isPublishScheduled = true
+                    services.timer.schedule(after: Self.publishInterval) { [weak self] in
+                        guard let self else { return }
+                        self.services.io.submit {
+                            self.state.withLock { $0.isPublishScheduled = false }
+                            self.publishWatermark()
+                        }
+                    }
+                }
+                return nil
+            }
+            (state.published, state.publishedAt) = (log.recoveryPoint, now)
+            return Watermark(
+                topicID: topicID, partition: topicPartition.partition, highWatermark: log.recoveryPoint,
+                logStartOffset: log.logStartOffset, leaderEpoch: log.leaderEpoch)
+        }
+        guard let watermark else { return }
+        do throws(FileError) {
+            try services.watermarks.write(watermark, slot: slot)
+        } catch {
+            // It can be derived: without it the next open scans more. It is tried again with the next flush.
+            state.withLock { $0.published = nil }
+        }
+    }
+}
+
+extension Partition.State {
+    /// Takes out the waiters whose offset has been reached.
+    fileprivate mutating func takeWaiters(reached offset: Offset) -> [Partition.Waiter] {
+        var done: [Partition.Waiter] = []
+        waiters.removeAll { waiter in
+            guard waiter.offset <= offset else { return false }
+            done.append(waiter)
+            return true
+        }
+        return done
+    }
+
+    /// Ends the flushing and takes out whoever has been served.
+    fileprivate mutating func finishFlushing(reached offset: Offset) -> [Partition.Waiter] {
+        isFlushing = false
+        return takeWaiters(reached: offset)
+    }
+}
+
+/// A value that one thread waits for and another one gives.
+final class BlockingAnswer<Value: Sendable>: @unchecked Sendable {
+    // Safety: `value` is touched only under the monitor.
+    private let monitor = Monitor()
+    private var value: Value?
+
+    func give(_ value: Value) {
+        monitor.withLock {
+            self.value = value
+            monitor.wakeAll()
+        }
+    }
+
+    func wait() -> Value {
+        monitor.withLock {
+            while true {
+                if let value { return value }
+                monitor.wait()
+            }
+        }
+    }
+}

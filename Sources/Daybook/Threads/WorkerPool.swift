@@ -1,0 +1,156 @@
+// Threads of our own for calls that block: reads, writes and flushes never run on Swift's cooperative threads, of which
+// there are only as many as cores.
+
+internal import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// A mutex and a condition, for threads that have to sleep until there is something to do.
+final class Monitor: @unchecked Sendable {
+    // Safety: both are made before anybody else sees the object and are meant to be used from many threads.
+    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+
+    init() {
+        pthread_mutex_init(mutex, nil)
+        pthread_cond_init(condition, nil)
+    }
+
+    deinit {
+        pthread_cond_destroy(condition)
+        pthread_mutex_destroy(mutex)
+        condition.deallocate()
+        mutex.deallocate()
+    }
+
+    func withLock<R>(_ body: () throws -> R) rethrows -> R {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        return try body()
+    }
+
+    /// Sleeps until woken. Call with the lock held.
+    func wait() { pthread_cond_wait(condition, mutex) }
+
+    /// Sleeps until woken, or for `nanoseconds`. Call with the lock held.
+    func wait(nanoseconds: Int64) {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        let total = Int64(time.tv_nsec) + nanoseconds
+        time.tv_sec += Int(total / 1_000_000_000)
+        time.tv_nsec = Int(total % 1_000_000_000)
+        pthread_cond_timedwait(condition, mutex, &time)
+    }
+
+    func wakeOne() { pthread_cond_signal(condition) }
+    func wakeAll() { pthread_cond_broadcast(condition) }
+}
+
+/// Starts a detached thread that runs `body`.
+func startThread(_ body: @escaping @Sendable () -> Void) {
+    final class Box {
+        let body: @Sendable () -> Void
+        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+    }
+    var attributes = pthread_attr_t()
+    pthread_attr_init(&attributes)
+    defer { pthread_attr_destroy(&attributes) }
+    pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+    let argument = Unmanaged.passRetained(Box(body)).toOpaque()
+    #if canImport(Darwin)
+        var thread: pthread_t?
+        let result = pthread_create(
+            &thread, &attributes,
+            { pointer in
+                Unmanaged<Box>.fromOpaque(pointer).takeRetainedValue().body()
+                return nil
+            }, argument)
+    #else
+        var thread = pthread_t()
+        let result = pthread_create(
+            &thread, &attributes,
+            { pointer in
+                Unmanaged<Box>.fromOpaque(pointer!).takeRetainedValue().body()
+                return nil
+            }, argument)
+    #endif
+    precondition(result == 0, "the system has no thread left for the log (errno \(result))")
+}
+
+/// A few threads that run jobs in the order of their arrival. Jobs may block.
+final class WorkerPool: Sendable {
+    typealias Job = @Sendable () -> Void
+
+    private let queue: Queue
+
+    /// Safety: `jobs`, `head` and the counts are touched only under the monitor.
+    private final class Queue: @unchecked Sendable {
+        let monitor = Monitor()
+        var jobs: [Job] = []
+        var head = 0
+        var sleeping = 0
+        var isStopped = false
+
+        func next() -> Job? {
+            monitor.withLock {
+                while head == jobs.count {
+                    if isStopped { return nil }
+                    sleeping += 1
+                    monitor.wait()
+                    sleeping -= 1
+                }
+                let job = jobs[head]
+                head += 1
+                if head == jobs.count {
+                    jobs.removeAll(keepingCapacity: true)
+                    head = 0
+                }
+                return job
+            }
+        }
+    }
+
+    init(threads: Int) {
+        let queue = Queue()
+        self.queue = queue
+        for _ in 0..<threads { startThread { while let job = queue.next() { job() } } }
+    }
+
+    deinit { stop() }
+
+    /// Hands a job to the next free thread. Amortised O(1).
+    func submit(_ job: @escaping Job) {
+        queue.monitor.withLock {
+            queue.jobs.append(job)
+            if queue.sleeping > 0 { queue.monitor.wakeOne() }
+        }
+    }
+
+    /// Runs what has been submitted and ends the threads.
+    func stop() {
+        queue.monitor.withLock {
+            queue.isStopped = true
+            queue.monitor.wakeAll()
+        }
+    }
+
+    /// Runs a blocking call on one of the threads and waits for its result without blocking.
+    func run<R: Sendable, E: Error>(_ body: @escaping @Sendable () throws(E) -> R) async throws(E) -> R {
+        let result: Result<R, E> = await withCheckedContinuation { continuation in
+            submit { continuation.resume(returning: Result { () throws(E) in try body() }) }
+        }
+        return try result.get()
+    }
+}
+
+/// How many processors the system has online; 2 where it does not tell.
+func processorsCount() -> Int {
+    let count = sysconf(Int32(_SC_NPROCESSORS_ONLN))
+    return count > 0 ? count : 2
+}

@@ -1,0 +1,107 @@
+// Keeps the number of open descriptors bounded, however many files are in use: ten thousand partitions work under
+// `ulimit -n 1024`. A file that nobody is using at the moment may be closed and is opened again when it is needed.
+
+package import SystemPackage
+internal import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// Opens files on demand and closes the least recently used ones beyond a limit.
+///
+/// A file with unflushed bytes is flushed, through the descriptor that wrote them, before it is closed: a descriptor
+/// opened later might not be told of a write that failed. The limit is soft: files in use are never closed.
+package final class DescriptorPool: Sendable {
+    package let fileSystem: any FileSystem
+    package let limit: Int
+    private let ring = Mutex(Ring())
+
+    fileprivate struct Ring {
+        var open: [PooledFile] = []
+        var hand = 0
+    }
+
+    package init(fileSystem: any FileSystem, limit: Int = DescriptorPool.standardLimit) {
+        self.fileSystem = fileSystem
+        self.limit = max(1, limit)
+    }
+
+    /// Half of what the process may open, so that the program around the log keeps the other half; at most 8,192.
+    package static var standardLimit: Int {
+        var limits = rlimit()
+        #if canImport(Darwin)
+            let result = getrlimit(RLIMIT_NOFILE, &limits)
+        #else
+            let result = getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limits)
+        #endif
+        guard result == 0 else { return 256 }
+        return Int(min(8192, max(8, limits.rlim_cur / 2)))
+    }
+
+    /// A file that is opened when it is first used. O(1).
+    package func file(at path: FilePath, _ access: FileAccess) -> PooledFile {
+        PooledFile(path: path, access: access, pool: self)
+    }
+
+    /// How many descriptors are open.
+    package var openCount: Int { ring.withLock { $0.open.count } }
+
+    /// Opens a descriptor for `file`, closing others if there are too many.
+    func open(_ path: FilePath, _ access: FileAccess) throws(FileError) -> any File {
+        makeRoom()
+        do {
+            return try fileSystem.open(path, access)
+        } catch  where error.errno == .tooManyOpenFiles {
+            // The rest of the process has used up its share: give back half of ours and try once more.
+            for _ in 0..<max(1, openCount / 2) { evictOne() }
+            return try fileSystem.open(path, access)
+        }
+    }
+
+    func register(_ file: PooledFile) { ring.withLock { $0.open.append(file) } }
+
+    func unregister(_ file: PooledFile) {
+        ring.withLock { ring in
+            if let index = ring.open.firstIndex(where: { $0 === file }) { ring.open.swapAt(index, ring.open.count - 1) }
+            if ring.open.last === file { ring.open.removeLast() }
+        }
+    }
+
+    private func makeRoom() {
+        while openCount >= limit, evictOne() {}
+    }
+
+    /// Closes one file that is not in use: a clean one if there is any, else a dirty one after a flush.
+    @discardableResult
+    private func evictOne() -> Bool {
+        for dirtyToo in [false, true] {
+            guard let victim = ring.withLock({ $0.takeVictim(dirtyToo: dirtyToo) }) else { continue }
+            victim.finishEviction()
+            return true
+        }
+        return false
+    }
+}
+
+extension DescriptorPool.Ring {
+    /// The clock algorithm: a file used since the hand last passed gets a second round.
+    fileprivate mutating func takeVictim(dirtyToo: Bool) -> PooledFile? {
+        for _ in 0..<2 * open.count {
+            hand = hand + 1 < open.count ? hand + 1 : 0
+            let candidate = open[hand]
+            let isVictim = candidate.beginEviction(dirtyToo: dirtyToo)
+            guard isVictim || !candidate.isOpen else { continue }
+            open.swapAt(hand, open.count - 1)
+            open.removeLast()
+            if isVictim { return candidate }
+            if open.isEmpty { break }
+            hand = min(hand, open.count - 1)
+        }
+        return nil
+    }
+}

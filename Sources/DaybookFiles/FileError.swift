@@ -1,0 +1,35 @@
+// What the operating system refused, where, and what a person can do about it.
+
+package import SystemPackage
+
+/// A failed call on a file or folder.
+package struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
+    package enum Operation: String, Sendable {
+        case open, read, write, flush, truncate, close, rename, remove, list, status, lock
+        case createDirectory = "create the folder"
+        case flushDirectory = "flush the folder"
+    }
+
+    package let operation: Operation
+    package let path: FilePath
+    package let errno: Errno
+
+    package init(_ operation: Operation, _ path: FilePath, _ errno: Errno) {
+        self.operation = operation
+        self.path = path
+        self.errno = errno
+    }
+
+    package var description: String {
+        let remedy =
+            switch errno {
+            case .noSpace, .diskQuotaExceeded: "; free some space and try again"
+            case .tooManyOpenFiles, .tooManyOpenFilesInSystem: "; raise the limit on open files (ulimit -n)"
+            case .permissionDenied, .notPermitted: "; check the owner and the permissions"
+            case .readOnlyFileSystem: "; the file system is mounted read-only"
+            case .ioError: "; the disk or its driver reported a failure, see the kernel's log"
+            default: ""
+            }
+        return "Could not \(operation.rawValue) \(path): \(errno)\(remedy)"
+    }
+}

@@ -1,0 +1,111 @@
+// The seam between the log and the disk. Two sides: `PosixFileSystem`, and the simulated or failing disks of the tests.
+// One method is one system call, so that a test can fail, shorten or interrupt each; loops stand in the extensions.
+
+package import DaybookModel
+package import SystemPackage
+
+/// A file system. Every call may block; none may be made on Swift's cooperative threads.
+package protocol FileSystem: Sendable {
+    /// Opens a file; it is closed by `File.close` or with its last reference.
+    func open(_ path: FilePath, _ access: FileAccess) throws(FileError) -> any File
+    func status(of path: FilePath) throws(FileError) -> FileStatus
+    /// The names in a folder, in no order, without `.` and `..`.
+    func entries(of directory: FilePath) throws(FileError) -> [String]
+    /// Fails with `fileExists` when something of that name is there.
+    func createDirectory(_ path: FilePath) throws(FileError)
+    /// Replaces what `destination` names, atomically; durable only after the folder has been flushed.
+    func rename(_ source: FilePath, to destination: FilePath) throws(FileError)
+    func removeFile(_ path: FilePath) throws(FileError)
+    /// Removes an empty folder.
+    func removeDirectory(_ path: FilePath) throws(FileError)
+    /// Makes the names in a folder durable: files created, renamed and removed there.
+    func flushDirectory(_ path: FilePath) throws(FileError)
+    /// Takes the lock file at `path` for this process, or fails with `wouldBlock` at once; never removes the file.
+    func lock(_ path: FilePath) throws(FileError) -> any FileLock
+}
+
+/// An open file. Calls may come from several threads at once; places are given with each call.
+package protocol File: AnyObject, Sendable {
+    /// Reads once; returns how many bytes, 0 at the end of the file. May be short or interrupted.
+    func read(into buffer: UnsafeMutableRawBufferPointer, at position: Position) throws(FileError) -> Int
+    /// Writes once; returns how many bytes. May be short or interrupted.
+    func write(_ bytes: UnsafeRawBufferPointer, at position: Position) throws(FileError) -> Int
+    /// Cuts or extends the file.
+    func truncate(to size: Int) throws(FileError)
+    /// Makes the file's bytes and its length durable. A failure is final for this descriptor: what was written since the
+    /// last flush may be lost although a second try reports success.
+    func flush() throws(FileError)
+    func status() throws(FileError) -> FileStatus
+    /// Further calls fail. Does not flush.
+    func close() throws(FileError)
+}
+
+/// A lock held until it is released or the process ends.
+package protocol FileLock: AnyObject, Sendable {
+    func release()
+}
+
+package enum FileAccess: Sendable {
+    case read
+    case readWrite
+    /// Reads and writes; makes the file if there is none.
+    case create
+}
+
+package struct FileStatus: Hashable, Sendable {
+    package var isDirectory: Bool
+    package var size: Int
+    /// Milliseconds since 1970.
+    package var modified: Timestamp
+
+    package init(isDirectory: Bool, size: Int, modified: Timestamp) {
+        self.isDirectory = isDirectory
+        self.size = size
+        self.modified = modified
+    }
+}
+
+extension File {
+    /// Reads until `buffer` is full or the file ends; returns how many bytes. Goes on after interruptions.
+    package func readFully(
+        into buffer: UnsafeMutableRawBufferPointer, at position: Position
+    ) throws(FileError) -> Int {
+        var done = 0
+        while done < buffer.count {
+            let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
+            do {
+                let count = try read(into: rest, at: position.advanced(by: done))
+                if count == 0 { break }
+                done += count
+            } catch  where error.errno == .interrupted {
+                continue
+            }
+        }
+        return done
+    }
+
+    /// Writes all of `bytes`. Goes on after interruptions and short writes; after an error the file may hold a part.
+    package func writeFully(_ bytes: UnsafeRawBufferPointer, at position: Position) throws(FileError) {
+        var done = 0
+        while done < bytes.count {
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
+            do {
+                done += try write(rest, at: position.advanced(by: done))
+            } catch  where error.errno == .interrupted {
+                continue
+            }
+        }
+    }
+}
+
+extension FileSystem {
+    /// Whether something of that name is there. Other failures than its absence are thrown.
+    package func exists(_ path: FilePath) throws(FileError) -> Bool {
+        do {
+            _ = try status(of: path)
+            return true
+        } catch  where error.errno == .noSuchFileOrDirectory {
+            return false
+        }
+    }
+}

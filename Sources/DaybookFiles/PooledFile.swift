@@ -1,0 +1,167 @@
+// A file that is open only while it has to be. Remembers what a descriptor alone would forget: whether bytes await a
+// flush, and that a flush has failed.
+
+package import DaybookModel
+package import SystemPackage
+internal import Synchronization
+
+/// A file whose descriptor comes from a `DescriptorPool`. Calls may come from several threads at once.
+package final class PooledFile: Sendable {
+    package let path: FilePath
+    private let access: FileAccess
+    private let pool: DescriptorPool
+    private let state = Mutex(State())
+
+    fileprivate struct State {
+        var file: (any File)?
+        /// Calls under way; a pinned descriptor is not closed.
+        var pins = 0
+        var usedSinceLastRound = false
+        var isDirty = false
+        var flushFailure: FileError?
+    }
+
+    init(path: FilePath, access: FileAccess, pool: DescriptorPool) {
+        self.path = path
+        self.access = access
+        self.pool = pool
+    }
+
+    /// Reads until `buffer` is full or the file ends; returns how many bytes.
+    package func read(into buffer: UnsafeMutableRawBufferPointer, at position: Position) throws(FileError) -> Int {
+        let file = try pin()
+        defer { unpin() }
+        return try file.readFully(into: buffer, at: position)
+    }
+
+    /// Writes all of `bytes`. After an error the file may hold a part of them.
+    package func write(_ bytes: UnsafeRawBufferPointer, at position: Position) throws(FileError) {
+        let file = try pin(writing: true)
+        defer { unpin() }
+        try file.writeFully(bytes, at: position)
+    }
+
+    package func truncate(to size: Int) throws(FileError) {
+        let file = try pin(writing: true)
+        defer { unpin() }
+        try file.truncate(to: size)
+    }
+
+    package func status() throws(FileError) -> FileStatus {
+        let file = try pin()
+        defer { unpin() }
+        return try file.status()
+    }
+
+    /// Makes durable all that was written before the call.
+    ///
+    /// Goes through the descriptor that wrote. Once a flush has failed, here or when the pool closed the file, every
+    /// later flush throws that failure: what was written may be gone although the system would report success.
+    package func flush() throws(FileError) {
+        let file: any File
+        do {
+            let dirty = try state.withLock { state throws(FileError) -> (any File)? in
+                if let failure = state.flushFailure { throw failure }
+                guard state.isDirty, let file = state.file else { return nil }
+                state.isDirty = false
+                state.pins += 1
+                return file
+            }
+            guard let dirty else { return }
+            file = dirty
+        }
+        defer { unpin() }
+        try flush(file)
+    }
+
+    /// Flushes even when this object has written nothing: for bytes that an earlier process left in the page cache.
+    package func flushInherited() throws(FileError) {
+        _ = try pin(writing: true)
+        unpin()
+        try flush()
+    }
+
+    private func flush(_ file: any File) throws(FileError) {
+        while true {
+            do {
+                return try file.flush()
+            } catch  where error.errno == .interrupted {
+                continue
+            } catch {
+                state.withLock { $0.flushFailure = error }
+                throw error
+            }
+        }
+    }
+
+    /// Closes the descriptor if one is open. Does not flush. The file may be used again afterwards.
+    package func close() throws(FileError) {
+        let file = state.withLock { state -> (any File)? in
+            defer { state.file = nil }
+            return state.file
+        }
+        guard let file else { return }
+        pool.unregister(self)
+        try file.close()
+    }
+
+    // MARK: the descriptor
+
+    private func pin(writing: Bool = false) throws(FileError) -> any File {
+        while true {
+            if let file = state.withLock({ $0.pinIfOpen(writing: writing) }) { return file }
+            let opened = try pool.open(path, access)
+            let isFirst = state.withLock { state -> Bool in
+                guard state.file == nil else { return false }
+                state.file = opened
+                return true
+            }
+            // Another thread may have opened it at the same time; ours is then one too many.
+            if isFirst { pool.register(self) } else { try opened.close() }
+        }
+    }
+
+    private func unpin() { state.withLock { $0.pins -= 1 } }
+
+    var isOpen: Bool { state.withLock { $0.file != nil } }
+
+    /// Whether the pool may close this file now; if so it is pinned until `finishEviction`.
+    func beginEviction(dirtyToo: Bool) -> Bool {
+        state.withLock { state in
+            guard state.file != nil, state.pins == 0 else { return false }
+            if state.usedSinceLastRound {
+                state.usedSinceLastRound = false
+                return false
+            }
+            guard dirtyToo || !state.isDirty else { return false }
+            state.pins += 1
+            return true
+        }
+    }
+
+    /// Flushes if need be and closes, unless somebody began to use the file meanwhile.
+    func finishEviction() {
+        // A failure is kept in the state; the next flush of this file throws it.
+        do { try flush() } catch {}
+        let file = state.withLock { state -> (any File)? in
+            state.pins -= 1
+            guard state.pins == 0, !state.isDirty else { return nil }
+            defer { state.file = nil }
+            return state.file
+        }
+        guard let file else { return pool.register(self) }
+        // The bytes are flushed: a failure to close can lose nothing.
+        do { try file.close() } catch {}
+    }
+}
+
+extension PooledFile.State {
+    @inline(__always)
+    fileprivate mutating func pinIfOpen(writing: Bool) -> (any File)? {
+        guard let file else { return nil }
+        pins += 1
+        usedSinceLastRound = true
+        if writing { isDirty = true }
+        return file
+    }
+}

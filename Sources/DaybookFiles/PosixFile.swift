@@ -1,0 +1,79 @@
+// One open file of the real disk.
+
+import DaybookModel
+import Synchronization
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// A descriptor, with the path it was opened by for the sake of messages.
+final class PosixFile: File {
+    private let descriptor: Int32
+    private let path: FilePath
+    private let counters: IOCounters
+    private let isOpen = Atomic(true)
+
+    init(descriptor: Int32, path: FilePath, counters: IOCounters) {
+        self.descriptor = descriptor
+        self.path = path
+        self.counters = counters
+    }
+
+    deinit {
+        // Nobody is left to hear of a failure here; whoever needs to hear calls `close`.
+        if isOpen.load(ordering: .relaxed) { _ = libcClose(descriptor) }
+    }
+
+    func read(into buffer: UnsafeMutableRawBufferPointer, at position: Position) throws(FileError) -> Int {
+        counters.reads.add(1)
+        let count = pread(descriptor, buffer.baseAddress, buffer.count, off_t(position.rawValue))
+        guard count >= 0 else { throw FileError(.read, path, Errno(rawValue: errno)) }
+        counters.bytesRead.add(count)
+        return count
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer, at position: Position) throws(FileError) -> Int {
+        counters.writes.add(1)
+        let count = pwrite(descriptor, bytes.baseAddress, bytes.count, off_t(position.rawValue))
+        guard count >= 0 else { throw FileError(.write, path, Errno(rawValue: errno)) }
+        counters.bytesWritten.add(count)
+        return count
+    }
+
+    func truncate(to size: Int) throws(FileError) {
+        counters.others.add(1)
+        _ = try checked(.truncate, path) { ftruncate(descriptor, off_t(size)) }
+    }
+
+    func flush() throws(FileError) {
+        counters.flushes.add(1)
+        #if canImport(Darwin)
+            // On Apple systems fsync stops at the drive's cache; only F_FULLFSYNC empties that too.
+            _ = try checked(.flush, path) { fcntl(descriptor, F_FULLFSYNC) }
+        #else
+            // fdatasync also writes the length, which is what makes appended bytes reachable.
+            _ = try checked(.flush, path) { fdatasync(descriptor) }
+        #endif
+    }
+
+    func status() throws(FileError) -> FileStatus {
+        counters.others.add(1)
+        var status = stat()
+        _ = try checked(.status, path) { fstat(descriptor, &status) }
+        return FileStatus(status)
+    }
+
+    func close() throws(FileError) {
+        counters.others.add(1)
+        guard isOpen.exchange(false, ordering: .relaxed) else { return }
+        _ = try checked(.close, path) { libcClose(descriptor) }
+    }
+}
+
+private func libcClose(_ descriptor: Int32) -> Int32 { close(descriptor) }

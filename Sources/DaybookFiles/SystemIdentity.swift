@@ -1,0 +1,28 @@
+// Which start of which machine this is: bytes in the page cache outlive a killed process, but not a restart.
+
+internal import DaybookModel
+internal import SystemPackage
+
+/// Names of the running system and process.
+package enum SystemIdentity {
+    /// Differs from one start of the machine to the next; nil where the system does not tell.
+    package static func bootIdentifier(in fileSystem: any FileSystem = PosixFileSystem()) -> String? {
+        guard let file = try? fileSystem.open("/proc/sys/kernel/random/boot_id", .read) else { return nil }
+        var bytes = [UInt8](repeating: 0, count: 64)
+        guard let count = try? bytes.withUnsafeMutableBytes({ try file.readFully(into: $0, at: .zero) }) else {
+            return nil
+        }
+        let text = String(decoding: bytes[..<count].prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+        return text.isEmpty ? nil : text
+    }
+
+    package static var processIdentifier: Int32 { getpid() }
+}
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif

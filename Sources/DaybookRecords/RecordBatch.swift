@@ -1,0 +1,93 @@
+// A batch as a reader gets it: a view into the bytes that one read brought from a file, with its header decoded.
+// The bytes are still compressed; decoding happens when the records are asked for, on the asker's thread.
+
+internal import DaybookCompression
+public import DaybookModel
+internal import Synchronization
+
+/// Bytes that one read brought from a file, shared by the batches in them.
+///
+/// Safety: written once, before the object is handed to anybody, and never again; freed with the last batch.
+package final class FetchBuffer: @unchecked Sendable {
+    package let bytes: UnsafeMutableRawBufferPointer
+
+    package init(capacity: Int) { bytes = .allocate(byteCount: capacity, alignment: 16) }
+    deinit { bytes.deallocate() }
+}
+
+/// A whole record batch, read and checked. Cheap to copy; keeps the memory of its read alive.
+public struct RecordBatch: Sendable {
+    private let buffer: FetchBuffer
+    private let start: Int
+    package let header: BatchHeader
+    /// When the log appended the batch: monotonic within the partition, whatever timestamps producers choose.
+    public let appendTime: Timestamp
+
+    /// The batch at `start` of `buffer`, complete, its checksum verified.
+    package init(buffer: FetchBuffer, start: Int, header: BatchHeader, appendTime: Timestamp) {
+        self.buffer = buffer
+        self.start = start
+        self.header = header
+        self.appendTime = appendTime
+    }
+
+    public var baseOffset: Offset { header.baseOffset }
+    public var lastOffset: Offset { header.lastOffset }
+    /// One past the last offset.
+    public var nextOffset: Offset { header.nextOffset }
+    public var recordsCount: Int { Int(header.recordsCount) }
+    /// Bytes on disk, header included.
+    public var size: Int { header.batchSize }
+    public var leaderEpoch: LeaderEpoch { header.leaderEpoch }
+    public var producer: ProducerIdentity { header.producer }
+    public var timestampType: TimestampType { header.timestampType }
+    public var maxTimestamp: Timestamp { header.maxTimestamp }
+    /// The codec's name as in Kafka's `compression.type`.
+    public var compression: String { header.codec.description }
+    /// A marker of a transaction's end: it holds no data for readers.
+    public var isControl: Bool { header.isControl }
+    public var isTransactional: Bool { header.isTransactional }
+
+    /// The bytes on disk, byte for byte what Kafka would write.
+    package var bytes: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: buffer.bytes[start..<start + header.batchSize])
+    }
+
+    /// Calls `body` with each record, in order, as borrowed views: no copy and no allocation per record.
+    ///
+    /// Decompresses into memory that is kept between calls. Throws at a malformed record, or what `body` throws.
+    public func forEach(_ body: (borrowing RecordView) throws -> Void) throws {
+        let decoder = DecoderPool.take()
+        defer { DecoderPool.give(back: decoder) }
+        try forEach(using: decoder, body)
+    }
+
+    /// The same with a decoder of the caller's, for loops that read many batches on one thread.
+    package func forEach(using decoder: RecordDecoder, _ body: (borrowing RecordView) throws -> Void) throws {
+        try withExtendedLifetime(buffer) { try decoder.forEachRecord(in: bytes, header, body) }
+    }
+
+    /// Owned copies of all records, with their offsets. Allocates per record: convenient, not fast.
+    public func records() throws -> [(offset: Offset, record: Record)] {
+        var records: [(offset: Offset, record: Record)] = []
+        records.reserveCapacity(recordsCount)
+        try forEach { records.append(($0.offset, $0.record())) }
+        return records
+    }
+}
+
+/// Decoders that nobody uses at the moment, so that decoding a batch need not make codec contexts and memory anew.
+private enum DecoderPool {
+    /// Safety: a decoder is in the pool or with one caller, never both; the mutex orders the two.
+    private struct Idle: @unchecked Sendable { var decoders: [RecordDecoder] = [] }
+    private static let idle = Mutex(Idle())
+    private static let keep = 8
+
+    static func take() -> RecordDecoder {
+        idle.withLock { $0.decoders.popLast() } ?? RecordDecoder()
+    }
+
+    static func give(back decoder: RecordDecoder) {
+        idle.withLock { if $0.decoders.count < keep { $0.decoders.append(decoder) } }
+    }
+}

@@ -1,0 +1,108 @@
+// A record inside a decoded batch: borrowed bytes, no copy, no allocation. It cannot outlive the closure that it is
+// given to, and the compiler sees to that (`~Escapable`).
+
+public import DaybookModel
+
+/// One record, borrowed from a batch while its closure runs.
+///
+/// Reading a property allocates nothing; `record()` makes an owned copy. All access is O(1), headers O(headers).
+public struct RecordView: ~Escapable {
+    public let offset: Offset
+    /// The producer's timestamp, or the append time where the topic or batch says so.
+    public let timestamp: Timestamp
+    private let keyStart: UnsafeRawPointer
+    private let valueStart: UnsafeRawPointer
+    private let headersStart: UnsafeRawPointer
+    private let end: UnsafeRawPointer
+    private let keyCount: Int32
+    private let valueCount: Int32
+    public let headerCount: Int
+
+    /// The decoder has checked every length; the bytes stay in place while the view exists, because the view is
+    /// lent to a closure that runs inside the decoder's call.
+    @_lifetime(immortal)
+    init(
+        offset: Offset, timestamp: Timestamp, keyStart: UnsafeRawPointer, keyCount: Int32,
+        valueStart: UnsafeRawPointer, valueCount: Int32, headersStart: UnsafeRawPointer, headerCount: Int,
+        end: UnsafeRawPointer
+    ) {
+        self.offset = offset
+        self.timestamp = timestamp
+        self.keyStart = keyStart
+        self.keyCount = keyCount
+        self.valueStart = valueStart
+        self.valueCount = valueCount
+        self.headersStart = headersStart
+        self.headerCount = headerCount
+        self.end = end
+    }
+
+    public var key: RawSpan? {
+        @_lifetime(copy self)
+        get {
+            guard keyCount >= 0 else { return nil }
+            return _overrideLifetime(RawSpan(_unsafeStart: keyStart, byteCount: Int(keyCount)), copying: self)
+        }
+    }
+
+    /// The payload; nil is a tombstone.
+    public var value: RawSpan? {
+        @_lifetime(copy self)
+        get {
+            guard valueCount >= 0 else { return nil }
+            return _overrideLifetime(RawSpan(_unsafeStart: valueStart, byteCount: Int(valueCount)), copying: self)
+        }
+    }
+
+    /// Bytes of key and value together.
+    public var payloadCount: Int { Int(max(keyCount, 0)) + Int(max(valueCount, 0)) }
+
+    /// Calls `body` with the name and the value of each header, in order.
+    public func forEachHeader(_ body: (_ name: RawSpan, _ value: RawSpan?) throws -> Void) rethrows {
+        var reader = ByteReader(from: headersStart, to: end)
+        for _ in 0..<headerCount {
+            guard let name = Self.field(&reader) else {
+                preconditionFailure("the decoder checked every header before it made this view")
+            }
+            if let value = Self.field(&reader) {
+                try body(RawSpan(_unsafeBytes: name), RawSpan(_unsafeBytes: value))
+            } else {
+                try body(RawSpan(_unsafeBytes: name), nil)
+            }
+        }
+    }
+
+    /// The next length-prefixed field; nil for length −1.
+    private static func field(_ reader: inout ByteReader) -> UnsafeRawBufferPointer? {
+        guard let count = try? reader.varint(), count >= 0, let start = try? reader.skip(Int(count)) else { return nil }
+        return UnsafeRawBufferPointer(start: start, count: Int(count))
+    }
+
+    /// An owned copy. Allocates for the key, the value and each header.
+    public func record() -> Record {
+        var headers: [RecordHeader] = []
+        headers.reserveCapacity(headerCount)
+        forEachHeader { name, value in
+            headers.append(RecordHeader(String(decoding: name), [UInt8]?(copying: value)))
+        }
+        return Record(
+            key: [UInt8]?(copying: key), value: [UInt8]?(copying: value), headers: headers, timestamp: timestamp)
+    }
+}
+
+extension [UInt8]? {
+    /// A copy of borrowed bytes, or nil for none.
+    init(copying span: RawSpan?) {
+        if let span { self = [UInt8](span) } else { self = nil }
+    }
+}
+
+extension [UInt8] {
+    /// A copy of borrowed bytes.
+    public init(_ span: RawSpan) { self = span.withUnsafeBytes { [UInt8]($0) } }
+}
+
+extension String {
+    /// Borrowed bytes as UTF-8; what is not valid becomes U+FFFD.
+    public init(decoding span: RawSpan) { self = span.withUnsafeBytes { String(decoding: $0, as: UTF8.self) } }
+}

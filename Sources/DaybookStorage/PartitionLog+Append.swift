@@ -1,0 +1,81 @@
+// The one way into a log: a batch gets its offsets and is written with one call.
+
+package import DaybookModel
+package import DaybookRecords
+internal import DaybookFiles
+
+/// What an append made of a batch. Says nothing about durability: that takes a flush.
+package struct AppendResult: Sendable, Hashable {
+    package let baseOffset: Offset
+    /// One past the last offset.
+    package let nextOffset: Offset
+    /// When the log appended it; never before the append time of an earlier batch.
+    package let appendTime: Timestamp
+}
+
+extension PartitionLog {
+    /// Appends a whole batch, which the log stamps with its offsets and epoch. One write call; O(size of the batch).
+    ///
+    /// The bytes are in the page cache when it returns. `now` is the append time, unless the clock has gone back: then
+    /// the last append time is used again. Throws `.poisoned`, `.invalidBatch` when the batch is larger than allowed, or
+    /// `.file` when the system refused: the log is then as before. If not even that can be restored it is poisoned.
+    package func append(_ batch: EncodedBatch, now: Timestamp) throws(StorageError) -> AppendResult {
+        if let poison { throw .poisoned(cause: poison) }
+        precondition(access != .read, "a log opened for reading takes no appends")
+        guard batch.count <= configuration.maximumBatchBytes.rawValue else {
+            throw .invalidBatch(.tooLarge(size: batch.count, maximum: configuration.maximumBatchBytes.rawValue))
+        }
+        let appendTime = max(now, lastAppendTime)
+        if shouldRoll(for: batch.count, at: appendTime) { roll() }
+        if configuration.timestampType == .append { batch.stamp(appendTime: appendTime) }
+        let segment = activeSegment
+        batch.stamp(baseOffset: segment.nextOffset, leaderEpoch: leaderEpoch)
+        if segment.facts.isEmpty { hasUnflushedNames = true }
+        let bytes = batch.bytes
+        do throws(FileError) {
+            try segment.file.write(bytes, at: segment.size)
+        } catch {
+            throw undo(segment, after: error)
+        }
+        let header = batch.header
+        segment.index?.note(
+            bytes, header, behind: segment.facts, appendTime: appendTime, interval: configuration.indexIntervalBytes)
+        segment.facts.absorb(header, hash: segment.facts.hash(with: bytes, header), appendTime: appendTime)
+        checkInvariant()
+        return AppendResult(baseOffset: header.baseOffset, nextOffset: header.nextOffset, appendTime: appendTime)
+    }
+
+    /// Takes a half-written batch off the file again, so that memory and disk agree.
+    private func undo(_ segment: Segment, after cause: FileError) -> StorageError {
+        do throws(FileError) {
+            try segment.file.truncate(to: segment.size.rawValue)
+            return .file(cause)
+        } catch {
+            poison = error
+            return .poisoned(cause: error)
+        }
+    }
+
+    private func shouldRoll(for count: Int, at appendTime: Timestamp) -> Bool {
+        let segment = activeSegment
+        guard !segment.facts.isEmpty else { return false }
+        return segment.size.rawValue + count > configuration.segmentBytes.rawValue
+            || segment.facts.firstAppendTime.milliseconds(until: appendTime) >= configuration.segmentMilliseconds
+    }
+
+    /// Closes the active segment and begins a new one. Its file comes into being with the first append.
+    ///
+    /// The sidecar is written at once, as "not flushed": after the process is killed it saves a scan, and after a
+    /// power cut nobody believes it.
+    func roll() {
+        let closed = activeSegment
+        closed.isSealed = true
+        writeSidecar(of: closed, facts: closed.facts, isFlushed: !closed.hasUnflushedBytes)
+        // The index is read again from the sidecar by whoever needs it.
+        if closed.sidecar.coveredSize == closed.size, sidecarFailure == nil { closed.index = nil }
+        let segment = makeSegment(baseOffset: closed.nextOffset)
+        segment.index = SegmentIndex()
+        segment.isScanned = true
+        segments.append(segment)
+    }
+}

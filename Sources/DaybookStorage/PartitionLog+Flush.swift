@@ -1,0 +1,124 @@
+// Making appended bytes durable, in three steps so that the middle one, which blocks, holds up nobody: note down what
+// is to be flushed, flush it without the log, take note that it happened.
+
+package import DaybookFiles
+package import DaybookModel
+internal import SystemPackage
+
+/// What one flush covers. Made under the log's lock, run without it, given back under it.
+package struct FlushTicket: Sendable {
+    fileprivate struct Item: Sendable {
+        let file: PooledFile
+        let baseOffset: Offset
+        let facts: SegmentFacts
+        let inherited: Range<Position>?
+    }
+
+    fileprivate let items: [Item]
+    /// The folder to flush, when names in it are new.
+    fileprivate let directory: FilePath?
+    fileprivate let fileSystem: any FileSystem
+    /// Everything below is durable once `run` has returned.
+    package let nextOffset: Offset
+
+    /// Flushes. Blocks for as long as the disk takes. May run beside appends and reads of the same log.
+    package func run() -> FlushOutcome {
+        do throws(FileError) {
+            for item in items {
+                if let inherited = item.inherited { try Self.rewrite(inherited, of: item.file) }
+                try item.file.flush()
+            }
+            // The name last: whoever finds the file after a crash then finds its bytes.
+            if let directory { try fileSystem.flushDirectory(directory) }
+            return FlushOutcome(ticket: self, failure: nil)
+        } catch {
+            return FlushOutcome(ticket: self, failure: error)
+        }
+    }
+
+    /// Writes bytes that are in the file already once more, so that the flush that follows really writes them.
+    private static func rewrite(_ range: Range<Position>, of file: PooledFile) throws(FileError) {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
+        defer { buffer.deallocate() }
+        var position = range.lowerBound
+        while position < range.upperBound {
+            let wanted = min(buffer.count, position.distance(to: range.upperBound))
+            let count = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]), at: position)
+            guard count > 0 else { return }
+            try file.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]), at: position)
+            position = position.advanced(by: count)
+        }
+    }
+}
+
+/// How a flush ended.
+package struct FlushOutcome: Sendable {
+    fileprivate let ticket: FlushTicket
+    package let failure: FileError?
+    package var nextOffset: Offset { ticket.nextOffset }
+}
+
+extension PartitionLog {
+    /// After this many newly flushed bytes the sidecar of the active segment gets another block.
+    private static var sidecarInterval: Int { 8 << 20 }
+
+    /// Notes down everything that has been appended and not flushed. O(unflushed segments).
+    package func beginFlush() throws(StorageError) -> FlushTicket {
+        if let poison { throw .poisoned(cause: poison) }
+        let items = segments.reversed().prefix { $0.hasUnflushedBytes || $0 === activeSegment }.reversed()
+            .filter(\.hasUnflushedBytes)
+            .map {
+                FlushTicket.Item(file: $0.file, baseOffset: $0.baseOffset, facts: $0.facts, inherited: $0.inherited)
+            }
+        let flushesNames = hasUnflushedNames
+        hasUnflushedNames = false
+        return FlushTicket(
+            items: items, directory: flushesNames ? directory : nil, fileSystem: pool.fileSystem,
+            nextOffset: logEndOffset)
+    }
+
+    /// Takes note of a flush. After a failure the log is poisoned: what was written may be lost, and a second flush
+    /// that succeeds would prove nothing.
+    package func finishFlush(_ outcome: FlushOutcome) throws(StorageError) {
+        if let failure = outcome.failure {
+            poison = poison ?? failure
+            throw .poisoned(cause: failure)
+        }
+        for item in outcome.ticket.items {
+            guard let segment = segments.last(where: { $0.baseOffset == item.baseOffset }) else { continue }
+            segment.flushedSize = max(segment.flushedSize, item.facts.size)
+            if item.inherited != nil { segment.inherited = nil }
+            noteFlushed(segment, upTo: item.facts)
+        }
+        recoveryPoint = max(recoveryPoint, outcome.nextOffset)
+        checkInvariant()
+    }
+
+    /// Writes a sidecar block where that is due.
+    private func noteFlushed(_ segment: Segment, upTo facts: SegmentFacts) {
+        if segment.isSealed {
+            guard !segment.hasUnflushedBytes, !segment.sidecar.isSealedAndFlushed else { return }
+            if segment.index == nil, segment.sidecar.coveredSize == segment.size {
+                // Only the word "flushed" is missing; the entries are in the blocks before.
+                do throws(FileError) {
+                    try segment.sidecar.append(
+                        facts: segment.facts, index: SegmentIndex(), isSealed: true, isFlushed: true)
+                } catch {
+                    sidecarFailure = error
+                }
+            } else {
+                writeSidecar(of: segment, facts: segment.facts, isFlushed: true)
+            }
+        } else if segment.sidecar.coveredSize.distance(to: facts.size) >= Self.sidecarInterval {
+            writeSidecar(of: segment, facts: facts, isFlushed: true)
+        }
+    }
+
+    /// The three steps in one, for callers that may block. Returns the offset below which all is durable.
+    @discardableResult
+    package func flush() throws(StorageError) -> Offset {
+        let outcome = try beginFlush().run()
+        try finishFlush(outcome)
+        return outcome.nextOffset
+    }
+}

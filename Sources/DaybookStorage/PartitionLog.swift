@@ -1,0 +1,97 @@
+// One partition's log: its segments in order, and the offsets that bound what may be read. What can be done with it is
+// in the extensions beside this file: append, flush, read, time, epochs; how it comes to be is in `Recovery`.
+
+package import DaybookFiles
+package import DaybookModel
+package import SystemPackage
+
+/// The log of one partition. Synchronous and not thread-safe: the engine lets one thread in at a time.
+///
+/// Invariant, checked after every change: `logStartOffset ≤ recoveryPoint ≤ logEndOffset`, base offsets rise strictly,
+/// and only the last segment is active.
+package final class PartitionLog {
+    package let identity: LogIdentity
+    package let directory: FilePath
+    package var configuration: LogConfiguration
+    /// Stamped into the batches that this incarnation appends. Raised once, after recovery and before the first append.
+    package var leaderEpoch: LeaderEpoch
+    package internal(set) var logStartOffset: Offset
+    /// Everything below is known to be flushed. This is also the high watermark: readers see what is durable.
+    package internal(set) var recoveryPoint: Offset
+    /// In order of base offset; never empty; the last one is active.
+    package internal(set) var segments: [Segment]
+    /// Set when the log can promise nothing any more; see `StorageError.poisoned`.
+    package internal(set) var poison: FileError?
+    /// The last sidecar that could not be written. Costs time at the next open, nothing else.
+    package internal(set) var sidecarFailure: FileError?
+
+    let pool: DescriptorPool
+    package let access: FileAccess
+    /// Files were created whose names have not been flushed.
+    var hasUnflushedNames: Bool
+
+    init(
+        identity: LogIdentity, directory: FilePath, configuration: LogConfiguration, leaderEpoch: LeaderEpoch,
+        logStartOffset: Offset, recoveryPoint: Offset, segments: [Segment], pool: DescriptorPool, access: FileAccess,
+        hasUnflushedNames: Bool
+    ) {
+        self.identity = identity
+        self.directory = directory
+        self.configuration = configuration
+        self.leaderEpoch = leaderEpoch
+        self.logStartOffset = logStartOffset
+        self.recoveryPoint = recoveryPoint
+        self.segments = segments
+        self.pool = pool
+        self.access = access
+        self.hasUnflushedNames = hasUnflushedNames
+        checkInvariant()
+    }
+
+    package var activeSegment: Segment { segments[segments.count - 1] }
+    /// The offset that the next record will get.
+    package var logEndOffset: Offset { activeSegment.nextOffset }
+    /// Bytes of all segments.
+    package var size: Int { segments.reduce(0) { $0 + $1.size.rawValue } }
+    /// Whether anything waits for a flush.
+    package var needsFlush: Bool { recoveryPoint < logEndOffset || hasUnflushedNames }
+    /// When the log last appended a batch; `.none` when it never did.
+    package var lastAppendTime: Timestamp {
+        segments.last { !$0.facts.isEmpty }?.facts.lastAppendTime ?? .none
+    }
+    /// All damage known so far; sealed segments are looked at when they are read.
+    package var damage: [Damage] { segments.flatMap(\.damage) }
+
+    func checkInvariant() {
+        assert(logStartOffset <= recoveryPoint && recoveryPoint <= logEndOffset, "offsets of \(identity) out of order")
+        assert(
+            zip(segments, segments.dropFirst()).allSatisfy { $0.baseOffset < $1.baseOffset },
+            "base offsets of \(identity) do not rise")
+    }
+
+    func makeSegment(baseOffset: Offset) -> Segment {
+        Segment(baseOffset: baseOffset, identity: identity, directory: directory, pool: pool, access: access)
+    }
+
+    /// Writes what a clean close needs and closes the files. Nothing may wait for a flush, or it is left for recovery.
+    package func close() throws(StorageError) {
+        if poison == nil, access != .read, !needsFlush, activeSegment.sidecar.coveredSize < activeSegment.size {
+            writeSidecar(of: activeSegment, facts: activeSegment.facts, isFlushed: true)
+        }
+        for segment in segments {
+            do { try segment.file.close() } catch { throw .file(error) }
+        }
+    }
+
+    /// Adds a block to a segment's sidecar. A failure is remembered, not thrown: sidecars can be derived.
+    func writeSidecar(of segment: Segment, facts: SegmentFacts, isFlushed: Bool) {
+        guard let index = segment.index else { return }
+        do throws(FileError) {
+            try segment.sidecar.append(
+                facts: facts, index: index, isSealed: segment.isSealed && facts.size == segment.size,
+                isFlushed: isFlushed)
+        } catch {
+            sidecarFailure = error
+        }
+    }
+}

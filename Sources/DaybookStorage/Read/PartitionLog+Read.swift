@@ -1,0 +1,170 @@
+// Reading: from an offset to whole batches, with gaps where there is nothing to be had.
+
+internal import DaybookFiles
+package import DaybookModel
+package import DaybookRecords
+
+/// What stands at an offset.
+package enum ReadStep: Sendable {
+    /// Whole batches in order; the first one holds the wanted offset. Never empty.
+    case batches([RecordBatch], next: Offset)
+    /// Nothing readable up to the gap's end.
+    case gap(Gap)
+    /// The limit has been reached.
+    case end
+}
+
+/// What has to be done to read at an offset.
+package enum ReadDecision: Sendable {
+    case read(ReadPlan)
+    case gap(Gap)
+    case end
+}
+
+extension PartitionLog {
+    /// Decides where to read. `limit` is what the reader may see: `recoveryPoint` or `logEndOffset`.
+    ///
+    /// The plan covers at most `maximumBytes`, but at least one batch. May read the index of a sealed segment, or scan
+    /// the segment when the index is of no use. Throws `.offsetOutOfRange` below the log start and behind the limit.
+    package func planRead(from offset: Offset, limit: Offset, maximumBytes: Int) throws(StorageError) -> ReadDecision {
+        guard offset >= logStartOffset, offset <= limit else {
+            throw .offsetOutOfRange(offset, available: logStartOffset..<max(logStartOffset, limit))
+        }
+        guard offset < limit else { return .end }
+        let following = segments.partitioningIndex { $0.baseOffset > offset }
+        guard following > 0 else { return .gap(missing(from: offset, to: segments[0].baseOffset, limit)) }
+        let segment = segments[following - 1]
+        let segmentEnd = following < segments.count ? segments[following].baseOffset : limit
+        guard offset < segment.nextOffset else { return .gap(missing(from: offset, to: segmentEnd, limit)) }
+        if let damage = segment.damage(containing: offset) {
+            return .gap(missing(from: offset, to: damage.offsets.upperBound, limit))
+        }
+        let index = try loadIndex(of: segment)
+        // Loading may have scanned the segment and found damage here.
+        if let damage = segment.damage(containing: offset) {
+            return .gap(missing(from: offset, to: damage.offsets.upperBound, limit))
+        }
+        return .read(plan(for: offset, in: segment, index, limit: min(limit, segmentEnd), maximumBytes))
+    }
+
+    private func missing(from offset: Offset, to end: Offset, _ limit: Offset) -> Gap {
+        Gap(baseOffset: offset, nextOffset: min(end, limit), cause: .quarantined)
+    }
+
+    private func plan(
+        for offset: Offset, in segment: Segment, _ index: SegmentIndex, limit: Offset, _ maximumBytes: Int
+    ) -> ReadPlan {
+        var start = Position.zero
+        var expected = segment.baseOffset
+        var checksum: UInt32?
+        if let entry = index.entry(atOrBefore: offset) {
+            (start, expected, checksum) = (entry.position, entry.offset, entry.headerChecksum)
+        }
+        if let damage = segment.damage.last(where: { $0.offsets.upperBound <= offset }),
+            damage.positions.upperBound > start
+        {
+            (start, expected, checksum) = (damage.positions.upperBound, damage.offsets.upperBound, nil)
+        }
+        let barrier = segment.damage.first { $0.positions.lowerBound >= start }?.positions.lowerBound ?? segment.size
+        // An end where a batch surely ends wastes no bytes; failing that, the first one behind the limit.
+        let wish = start.advanced(by: max(1, maximumBytes))
+        let boundary =
+            wish >= barrier
+            ? barrier : index.boundary(after: start, upTo: wish) ?? index.boundary(after: start) ?? barrier
+        return ReadPlan(
+            segmentBase: segment.baseOffset, file: segment.file, positions: start..<min(boundary, barrier),
+            expectedOffset: expected, headerChecksum: checksum, wanted: offset, limit: limit)
+    }
+
+    /// Turns what a plan read into batches, or looks closer where it met a problem; nil asks for a new plan.
+    package func finishRead(_ outcome: ReadPlan.Outcome) throws(StorageError) -> ReadStep? {
+        guard let segment = segments.last(where: { $0.baseOffset == outcome.segmentBase }) else { return nil }
+        if outcome.batches.isEmpty {
+            // Nothing wanted within the plan (its end was an index boundary), or something is wrong with the segment.
+            if outcome.problem != nil { try rescan(segment) }
+            return nil
+        }
+        let index = try loadIndex(of: segment)
+        let batches = outcome.batches.map { batch in
+            RecordBatch(
+                buffer: outcome.buffer, start: batch.start, header: batch.header,
+                appendTime: batch.header.timestampType == .append
+                    ? batch.header.maxTimestamp : index.appendTime(of: batch.header.baseOffset))
+        }
+        return .batches(batches, next: outcome.nextOffset)
+    }
+
+    /// Plan, run and finish in one, for callers that may block.
+    package func read(
+        from offset: Offset, limit: Offset, maximumBytes: Int = 1 << 20
+    ) throws(StorageError) -> ReadStep {
+        while true {
+            switch try planRead(from: offset, limit: limit, maximumBytes: maximumBytes) {
+            case .end: return .end
+            case .gap(let gap): return .gap(gap)
+            case .read(let plan):
+                let outcome: ReadPlan.Outcome
+                do { outcome = try plan.run() } catch { throw .file(error) }
+                if let step = try finishRead(outcome) { return step }
+            }
+        }
+    }
+
+    // MARK: the index of a sealed segment
+
+    /// The segment's index, from memory, from the sidecar, or by scanning.
+    func loadIndex(of segment: Segment) throws(StorageError) -> SegmentIndex {
+        if let index = segment.index { return index }
+        do throws(FileError) {
+            if let content = try segment.sidecar.load(trustUnflushed: true),
+                content.isSealed, content.facts == segment.facts
+            {
+                keep(content.index, for: segment)
+                return content.index
+            }
+        } catch {
+            throw .file(error)
+        }
+        try rescan(segment)
+        return segment.index ?? SegmentIndex()
+    }
+
+    /// At most this many sealed segments keep their index in memory.
+    private static var indexesKept: Int { 4 }
+
+    private func keep(_ index: SegmentIndex, for segment: Segment) {
+        let holders = segments.filter { $0.isSealed && $0.index != nil && $0.damage.isEmpty }
+        // The oldest goes first: readers move forward.
+        if holders.count >= Self.indexesKept, let oldest = holders.first { oldest.index = nil }
+        segment.index = index
+    }
+
+    /// Looks at every byte of a segment and writes its sidecar anew.
+    private func rescan(_ segment: Segment) throws(StorageError) {
+        let following = segments.partitioningIndex { $0.baseOffset > segment.baseOffset }
+        let end = following < segments.count ? segments[following].baseOffset : segment.nextOffset
+        var index = SegmentIndex()
+        if let known = segment.index { index.append(entries: [], appendTimes: known.appendTimes) }
+        let scan = SegmentScan(
+            durableBelow: max(end, segment.nextOffset), offsetLimit: max(end, segment.nextOffset),
+            indexInterval: configuration.indexIntervalBytes, appendTime: segment.facts.lastAppendTime)
+        let result: SegmentScan.Result
+        do throws(FileError) {
+            let size = max(segment.size, Position(segment.isSealed ? try segment.file.status().size : 0))
+            result = try scan.run(
+                segment.file, behind: SegmentFacts(baseOffset: segment.baseOffset), index: index, to: size)
+        } catch {
+            throw .file(error)
+        }
+        segment.index = result.index
+        segment.damage = result.damage
+        segment.isScanned = true
+        if segment.isSealed {
+            segment.facts = result.facts
+            if access != .read {
+                segment.sidecar.forget()
+                writeSidecar(of: segment, facts: segment.facts, isFlushed: !segment.hasUnflushedBytes)
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+// Looks at every byte of a segment behind what is already known of it: sums, index, damage, and where a torn tail
+// begins. Changes nothing on disk.
+
+package import DaybookFiles
+package import DaybookModel
+internal import DaybookRecords
+
+/// One pass over a segment.
+package struct SegmentScan {
+    /// Invalid bytes are damage when the offset they should hold is below this: it was once known to be durable.
+    /// At and above it they are a torn tail and end the scan.
+    package var durableBelow: Offset
+    /// Batches found behind damage must begin at or below this; at least `durableBelow`.
+    package var offsetLimit: Offset
+    package var indexInterval: ByteCount
+    /// For batches whose append time no sidecar knows.
+    package var appendTime: Timestamp
+
+    package init(durableBelow: Offset, offsetLimit: Offset, indexInterval: ByteCount, appendTime: Timestamp) {
+        self.durableBelow = durableBelow
+        self.offsetLimit = offsetLimit
+        self.indexInterval = indexInterval
+        self.appendTime = appendTime
+    }
+
+    package struct Result {
+        package var facts: SegmentFacts
+        package var index: SegmentIndex
+        package var damage: [Damage] = []
+        /// Where valid bytes end although the file goes on, with the reason. Nothing durable is behind it.
+        package var tornTail: (position: Position, reason: InvalidBatch)?
+        package var scannedBytes = 0
+    }
+
+    /// Scans `file` from the end of `facts` to `end`. O(bytes).
+    package func run(
+        _ file: PooledFile, behind facts: SegmentFacts, index: SegmentIndex, to end: Position
+    ) throws(FileError) -> Result {
+        var result = Result(facts: facts, index: index)
+        result.scannedBytes = max(0, facts.size.distance(to: end))
+        var walker = BatchWalker(
+            file, from: facts.size, to: end, expecting: facts.nextOffset, epoch: facts.lastEpoch)
+        while true {
+            switch try walker.next() {
+            case .end:
+                return result
+            case .batch(let header, let bytes, _):
+                // Known append times (from a sidecar that outlived its index) go before the estimate.
+                let known = result.index.appendTime(of: header.baseOffset)
+                let isKnown = result.index.appendTimes.last.map { $0.offset > header.baseOffset } ?? false
+                let time = isKnown ? known : max(appendTime, result.facts.lastAppendTime)
+                result.index.note(
+                    bytes, header, behind: result.facts, appendTime: time, interval: indexInterval, keepTimes: isKnown)
+                result.facts.absorb(header, hash: result.facts.hash(with: bytes, header), appendTime: time)
+            case .invalid(let reason, let position):
+                let expected = walker.expectedOffset
+                guard expected < durableBelow else {
+                    result.tornTail = (position, reason)
+                    return result
+                }
+                let search = Resynchronisation(
+                    file: file, end: end, offsets: expected..<offsetLimit, index: result.index)
+                guard let found = try search.next(behind: position) else {
+                    result.damage.append(
+                        Damage(positions: position..<end, offsets: expected..<durableBelow, reason: reason))
+                    try Self.stepOver(position..<end, of: file, to: durableBelow, &result.facts)
+                    return result
+                }
+                result.damage.append(
+                    Damage(
+                        positions: position..<found.position, offsets: expected..<found.header.baseOffset,
+                        reason: reason))
+                try Self.stepOver(position..<found.position, of: file, to: found.header.baseOffset, &result.facts)
+                walker.seek(to: found.position, expecting: found.header.baseOffset)
+            }
+        }
+    }
+
+    private static func stepOver(
+        _ range: Range<Position>, of file: PooledFile, to nextOffset: Offset, _ facts: inout SegmentFacts
+    ) throws(FileError) {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
+        defer { buffer.deallocate() }
+        var position = range.lowerBound
+        while position < range.upperBound {
+            let wanted = min(buffer.count, position.distance(to: range.upperBound))
+            let count = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]), at: position)
+            guard count > 0 else { return }
+            facts.stepOver(bytes: UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: nextOffset)
+            position = position.advanced(by: count)
+        }
+    }
+}

@@ -1,0 +1,94 @@
+// Walks a segment batch by batch and checks each one: bytes, checksum, place in the chain of offsets and epochs.
+// Used by recovery, by verification and to rebuild an index; ordinary reads go through `ReadPlan`.
+
+package import DaybookFiles
+package import DaybookModel
+package import DaybookRecords
+
+/// A cursor over the batches of a file. Reads ahead in large strides; memory is one stride or the largest batch.
+package struct BatchWalker: ~Copyable {
+    package enum Step {
+        /// A valid batch; the bytes are valid until the next step.
+        case batch(BatchHeader, UnsafeRawBufferPointer, at: Position)
+        case invalid(InvalidBatch, at: Position)
+        case end
+    }
+
+    private let file: PooledFile
+    private let end: Position
+    private var buffer: UnsafeMutableRawBufferPointer
+    private var bufferStart: Position
+    private var bufferCount = 0
+    /// Where the next step looks. After `.invalid` it stays; `seek` moves it.
+    package private(set) var position: Position
+    package private(set) var expectedOffset: Offset
+    private var epoch: LeaderEpoch
+
+    /// Walks from `position`, where the batch with `expectedOffset` should stand, up to `end`.
+    package init(
+        _ file: PooledFile, from position: Position = .zero, to end: Position, expecting expectedOffset: Offset,
+        epoch: LeaderEpoch? = nil
+    ) {
+        self.file = file
+        self.end = end
+        self.position = position
+        self.expectedOffset = expectedOffset
+        self.epoch = epoch ?? LeaderEpoch(rawValue: .min)
+        bufferStart = position
+        let stride = min(1 << 20, max(4096, position.distance(to: end)))
+        buffer = .allocate(byteCount: stride, alignment: 16)
+    }
+
+    deinit { buffer.deallocate() }
+
+    /// Goes on at a place where the batch with `offset` is known to stand.
+    package mutating func seek(to position: Position, expecting offset: Offset) {
+        self.position = position
+        expectedOffset = offset
+    }
+
+    /// Checks the batch at the cursor and steps behind it.
+    package mutating func next() throws(FileError) -> Step {
+        guard position < end else { return .end }
+        let available = position.distance(to: end)
+        let head = try bytes(min(BatchHeader.size, available))
+        let header: BatchHeader
+        do { header = try BatchHeader(decoding: head) } catch { return .invalid(.bytes(error), at: position) }
+        // The length is believed only as far as the file reaches.
+        guard header.batchSize <= available else {
+            return .invalid(.bytes(.truncated(needed: header.batchSize, available: available)), at: position)
+        }
+        let batch = try bytes(header.batchSize)
+        guard batch.count == header.batchSize else {
+            return .invalid(.bytes(.truncated(needed: header.batchSize, available: batch.count)), at: position)
+        }
+        do { try header.verifyChecksum(of: batch) } catch { return .invalid(.bytes(error), at: position) }
+        if let problem = chainProblem(header) { return .invalid(problem, at: position) }
+        defer { position = position.advanced(by: header.batchSize) }
+        expectedOffset = header.nextOffset
+        epoch = header.leaderEpoch
+        return .batch(header, batch, at: position)
+    }
+
+    private func chainProblem(_ header: BatchHeader) -> InvalidBatch? {
+        if header.baseOffset != expectedOffset { return .offset(expected: expectedOffset, found: header.baseOffset) }
+        if header.leaderEpoch < epoch { return .epochWentBack(previous: epoch, found: header.leaderEpoch) }
+        return nil
+    }
+
+    /// `count` bytes at the cursor, or fewer where the file turns out to be shorter.
+    private mutating func bytes(_ count: Int) throws(FileError) -> UnsafeRawBufferPointer {
+        let offset = bufferStart.distance(to: position)
+        if offset < 0 || offset + count > bufferCount {
+            if count > buffer.count {
+                buffer.deallocate()
+                buffer = .allocate(byteCount: count, alignment: 16)
+            }
+            let wanted = min(buffer.count, position.distance(to: end))
+            bufferStart = position
+            bufferCount = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]), at: position)
+            return UnsafeRawBufferPointer(rebasing: buffer[..<min(count, bufferCount)])
+        }
+        return UnsafeRawBufferPointer(rebasing: buffer[offset..<offset + count])
+    }
+}

@@ -1,0 +1,154 @@
+// The sidecar of one segment on disk: read at open, appended to while the segment grows, finished when it is sealed.
+// Written without flushes of its own: losing it costs a scan of the segment, nothing else.
+
+internal import DaybookFiles
+internal import DaybookModel
+internal import SystemPackage
+
+/// Reads and writes the sidecar of one segment. Not thread-safe.
+package final class SidecarFile {
+    private let identity: LogIdentity
+    private let baseOffset: Offset
+    private let path: FilePath
+    private let pool: DescriptorPool
+    /// Bytes of sound blocks; what stands behind them is cut before the next block is written.
+    private var length = 0
+    private var nextNumber: UInt32 = 0
+    private var entriesWritten = 0
+    private var timesWritten = 0
+    private var mayHoldMore = true
+    /// How far the last block reaches.
+    private(set) var coveredSize = Position.zero
+    private(set) var isSealedAndFlushed = false
+
+    init(identity: LogIdentity, baseOffset: Offset, directory: FilePath, pool: DescriptorPool) {
+        self.identity = identity
+        self.baseOffset = baseOffset
+        self.path = directory.appending(SegmentName.sidecar(baseOffset))
+        self.pool = pool
+    }
+
+    /// What the blocks that may be trusted say, together.
+    package struct Content {
+        package var facts: SegmentFacts
+        package var index: SegmentIndex
+        package var isSealed: Bool
+        /// The covered bytes are known to have been flushed.
+        package var isFlushed: Bool
+    }
+
+    /// Reads all blocks that may be trusted and prepares to append behind them; nil when there is none.
+    ///
+    /// `trustUnflushed`: blocks about bytes that had not been flushed count as well, because the machine has not been
+    /// restarted since. The file's absence, damage, or another segment's content in it all mean nil. O(size).
+    func load(trustUnflushed: Bool) throws(FileError) -> Content? {
+        forget()
+        guard let bytes = try AtomicFile.read(path, in: pool.fileSystem) else {
+            mayHoldMore = false
+            return nil
+        }
+        var content: Content?
+        var pending: [SidecarBlock] = []
+        var place = 0
+        bytes.withUnsafeBytes { buffer in
+            while place < buffer.count,
+                let block = SidecarBlock(
+                    decoding: UnsafeRawBufferPointer(rebasing: buffer[place...]), for: identity, baseOffset: baseOffset),
+                block.number == nextNumber + UInt32(pending.count)
+            {
+                place += Int(BigEndianBytes(buffer).integer(at: place + SidecarLayout.blockLength, as: UInt32.self))
+                pending.append(block)
+                guard block.isFlushed || trustUnflushed else { continue }
+                // A flushed block vouches for the ones before it, which cover less.
+                for block in pending { adopt(block, into: &content) }
+                pending = []
+                length = place
+            }
+        }
+        mayHoldMore = length < bytes.count
+        return content
+    }
+
+    private func adopt(_ block: SidecarBlock, into content: inout Content?) {
+        var index = content?.index ?? SegmentIndex()
+        index.append(entries: block.entries, appendTimes: block.appendTimes)
+        entriesWritten += block.entries.count
+        timesWritten += block.appendTimes.count
+        nextNumber = block.number + 1
+        coveredSize = block.facts.size
+        isSealedAndFlushed = block.isSealed && block.isFlushed
+        content = Content(facts: block.facts, index: index, isSealed: block.isSealed, isFlushed: block.isFlushed)
+    }
+
+    /// Reads only the last block, for a segment that should be sealed; nil when it does not seal `size` bytes.
+    ///
+    /// One read of a few kilobytes, however large the index is.
+    func loadSeal(size: Int, trustUnflushed: Bool) throws(FileError) -> (facts: SegmentFacts, isFlushed: Bool)? {
+        let file: any File
+        do { file = try pool.fileSystem.open(path, .read) } catch  where error.errno == .noSuchFileOrDirectory {
+            return nil
+        }
+        let total = try file.status().size
+        var tail = 4096
+        while true {
+            let start = max(0, total - tail)
+            let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: total - start, alignment: 16)
+            defer { buffer.deallocate() }
+            let count = try file.readFully(into: buffer, at: Position(start))
+            guard count == buffer.count, count >= SidecarLayout.body + SidecarLayout.trailerSize else { return nil }
+            let trailer = BigEndianBytes(UnsafeRawBufferPointer(buffer))
+            let blockLength = Int(trailer.integer(at: count - SidecarLayout.trailerSize, as: UInt32.self))
+            guard trailer.integer(at: count - 4) == SidecarLayout.magicValue, blockLength <= total else { return nil }
+            guard blockLength <= count else {
+                tail = blockLength
+                continue
+            }
+            let bytes = UnsafeRawBufferPointer(rebasing: buffer[(count - blockLength)...])
+            guard let block = SidecarBlock(decoding: bytes, for: identity, baseOffset: baseOffset),
+                block.isSealed, block.facts.size.rawValue == size, block.isFlushed || trustUnflushed
+            else { return nil }
+            try file.close()
+            isSealedAndFlushed = block.isFlushed
+            coveredSize = block.facts.size
+            return (block.facts, block.isFlushed)
+        }
+    }
+
+    /// Writes one more block: `facts`, and the part of `index` that no block holds yet and `facts` covers.
+    func append(facts: SegmentFacts, index: SegmentIndex, isSealed: Bool, isFlushed: Bool) throws(FileError) {
+        let entries = index.entries[min(entriesWritten, index.entries.count)...].prefix { $0.offset < facts.nextOffset }
+        let times = index.appendTimes[min(timesWritten, index.appendTimes.count)...]
+            .prefix { $0.offset < facts.nextOffset }
+        let block = SidecarBlock(
+            number: nextNumber, isSealed: isSealed, isFlushed: isFlushed, facts: facts, entries: Array(entries),
+            appendTimes: Array(times))
+        let bytes = block.encoded(for: identity)
+        // Opened for each block: blocks are rare, and descriptors are better spent on segments.
+        let file = try pool.fileSystem.open(path, .create)
+        if mayHoldMore { try file.truncate(to: length) }
+        mayHoldMore = true
+        try Self.write(bytes, to: file, at: Position(length))
+        try file.close()
+        mayHoldMore = false
+        length += bytes.count
+        nextNumber += 1
+        entriesWritten += entries.count
+        timesWritten += times.count
+        coveredSize = facts.size
+        isSealedAndFlushed = isSealed && isFlushed
+    }
+
+    /// Begins anew: the next block written replaces all there is.
+    func forget() {
+        (length, nextNumber, entriesWritten, timesWritten) = (0, 0, 0, 0)
+        coveredSize = .zero
+        isSealedAndFlushed = false
+        mayHoldMore = true
+    }
+
+    private static func write(_ bytes: [UInt8], to file: any File, at position: Position) throws(FileError) {
+        try bytes.withUnsafeBytes { buffer -> Result<Void, FileError> in
+            Result { () throws(FileError) in try file.writeFully(buffer, at: position) }
+        }.get()
+    }
+}

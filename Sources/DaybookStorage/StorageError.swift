@@ -1,0 +1,56 @@
+// What can go wrong in one partition's log, with the place where it did.
+
+package import DaybookFiles
+package import DaybookModel
+package import DaybookRecords
+
+/// Why a log refused a call. What state the log is in afterwards is said with each case.
+package enum StorageError: Error, Sendable, CustomStringConvertible {
+    /// A call of the operating system failed. The log is as it was before the call.
+    case file(FileError)
+    /// An earlier flush, or the removal of a half-written batch, failed: nothing may be promised any more. Appends are
+    /// refused until the log is opened anew; reads go on.
+    case poisoned(cause: FileError)
+    /// The batch is not fit to be appended. The log is as it was.
+    case invalidBatch(RecordBatchError)
+    /// The offset is not in the log. `available` is log start offset up to, excluding, the readers' limit.
+    case offsetOutOfRange(Offset, available: Range<Offset>)
+    /// A reader's checkpoint belongs to another history: its epoch ended at `divergence`.
+    case divergedHistory(epoch: LeaderEpoch, offset: Offset, divergence: EpochStart)
+
+    package var description: String {
+        switch self {
+        case .file(let error): error.description
+        case .poisoned(let cause):
+            "The partition refuses appends because an earlier write could not be made safe (\(cause)); "
+                + "check the disk, then open the data directory again to recover"
+        case .invalidBatch(let error): "The batch was refused: \(error)"
+        case .offsetOutOfRange(let offset, let available):
+            "Offset \(offset) is outside the readable range \(available.lowerBound)..<\(available.upperBound)"
+        case .divergedHistory(let epoch, let offset, let divergence):
+            "The checkpoint at offset \(offset) of epoch \(epoch) is not in this log's history: the two part at offset "
+                + "\(divergence.startOffset) (epoch \(divergence.epoch)); read on from there and expect other records"
+        }
+    }
+}
+
+/// Why the bytes at a place in a segment are not the next batch.
+package enum InvalidBatch: Error, Hashable, Sendable, CustomStringConvertible {
+    case bytes(RecordBatchError)
+    /// The batch is whole but not the one that belongs here.
+    case offset(expected: Offset, found: Offset)
+    case epochWentBack(previous: LeaderEpoch, found: LeaderEpoch)
+
+    package var description: String {
+        switch self {
+        case .bytes(let error): error.description
+        case .offset(let expected, let found): "holds offset \(found), the log continues with \(expected)"
+        case .epochWentBack(let previous, let found): "leader epoch \(found) follows epoch \(previous)"
+        }
+    }
+
+    /// Whether the bytes end before the batch does: what a write that was cut short looks like.
+    package var isTruncation: Bool {
+        if case .bytes(.truncated) = self { true } else { false }
+    }
+}
