@@ -20,6 +20,9 @@ package final class Decompressor {
         scratch.deallocate()
     }
 
+    /// Bytes of memory that are kept for content between calls.
+    package var memoryCount: Int { scratch.count }
+
     /// Unpacks `source`, which must be exactly one stream of `codec`.
     ///
     /// The result lies in the decompressor's own memory (or is `source` itself for `none`) and is valid until the
@@ -47,37 +50,23 @@ package final class Decompressor {
             throw .malformed(.zstd, reason: "\(source.count - frame) bytes follow the frame")
         }
         let declared = ZSTD_getFrameContentSize(source.baseAddress, source.count)
-        if declared == UInt64(bitPattern: -1) { return try streamZstd(source, limit: limit, context: zstd) }
-        guard declared <= UInt64(limit) else {
+        // Streaming producers do not say how much a frame holds: begin with a guess.
+        let isKnown = declared != UInt64(bitPattern: -1)
+        guard !isKnown || declared <= UInt64(limit) else {
             throw .tooLarge(.zstd, compressed: source.count, limit: limit)
         }
-        reserve(Int(declared))
-        let count = ZSTD_decompressDCtx(zstd, scratch.baseAddress, scratch.count, source.baseAddress, source.count)
-        guard ZSTD_isError(count) == 0 else { throw Self.malformed(zstd: count) }
-        return UnsafeRawBufferPointer(rebasing: scratch[..<count])
-    }
-
-    /// For frames that do not say how much they hold, as streaming producers write them.
-    private func streamZstd(
-        _ source: UnsafeRawBufferPointer, limit: Int, context: OpaquePointer
-    ) throws(CompressionError) -> UnsafeRawBufferPointer {
-        ZSTD_DCtx_reset(context, ZSTD_reset_session_only)
-        // A window larger than the content may be is memory that nobody needs.
-        let windowLog = Int32(max(17, min(27, Int.bitWidth - (limit - 1).leadingZeroBitCount)))
-        ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, windowLog)
-        var input = ZSTD_inBuffer(src: source.baseAddress, size: source.count, pos: 0)
-        var filled = 0
-        reserve(min(limit, max(64 << 10, source.count * 4)))
+        reserve(isKnown ? Int(declared) : min(limit, max(64 << 10, source.count * 4)))
         while true {
-            var output = ZSTD_outBuffer(dst: scratch.baseAddress, size: min(scratch.count, limit), pos: filled)
-            let hint = ZSTD_decompressStream(context, &output, &input)
-            guard ZSTD_isError(hint) == 0 else { throw Self.malformed(zstd: hint) }
-            filled = output.pos
-            if hint == 0 { return UnsafeRawBufferPointer(rebasing: scratch[..<filled]) }
-            if output.pos < output.size && input.pos == input.size {
-                throw .malformed(.zstd, reason: "the frame ends early")
+            let room = min(scratch.count, limit)
+            let count = ZSTD_decompressDCtx(zstd, scratch.baseAddress, room, source.baseAddress, source.count)
+            if ZSTD_isError(count) == 0 { return UnsafeRawBufferPointer(rebasing: scratch[..<count]) }
+            guard !isKnown, ZSTD_getErrorCode(count) == ZSTD_error_dstSize_tooSmall else {
+                throw Self.malformed(zstd: count)
             }
-            if output.pos == output.size { try grow(keeping: filled, limit: limit, .zstd, compressed: source.count) }
+            guard room < limit else { throw .tooLarge(.zstd, compressed: source.count, limit: limit) }
+            // Doubling and beginning anew costs no more than a streaming context would in copies, and takes no memory
+            // for a window, whose size the frame chooses. The memory is kept: the next batch meets it grown.
+            reserve(min(limit, room * 2))
         }
     }
 
@@ -90,7 +79,9 @@ package final class Decompressor {
     private func decompressLZ4(_ source: UnsafeRawBufferPointer) throws(CompressionError) -> UnsafeRawBufferPointer {
         if lz4 == nil {
             let code = LZ4F_createDecompressionContext(&lz4, UInt32(LZ4F_VERSION))
-            guard LZ4F_isError(code) == 0 else { throw Self.malformed(lz4: code) }
+            guard LZ4F_isError(code) == 0 else {
+                throw .library(.lz4, reason: String(cString: LZ4F_getErrorName(code)))
+            }
         }
         LZ4F_resetDecompressionContext(lz4)
         guard let base = source.baseAddress, source.count > 0 else {
@@ -104,12 +95,13 @@ package final class Decompressor {
         guard info.contentSize <= UInt64(limit) else { throw .tooLarge(.lz4, compressed: source.count, limit: limit) }
         // The library unpacks straight into our memory only while a whole block still fits: leave room for one.
         let known = info.contentSize > 0 ? Int(info.contentSize) : min(limit, source.count * 4)
-        reserve(known + Self.blockSize(info.blockSizeID))
-        return try unpackBlocks(source, from: consumed, limit: limit)
+        let block = Self.blockSize(info.blockSizeID)
+        reserve(known + block)
+        return try unpackBlocks(source, from: consumed, limit: limit, block: block)
     }
 
     private func unpackBlocks(
-        _ source: UnsafeRawBufferPointer, from start: Int, limit: Int
+        _ source: UnsafeRawBufferPointer, from start: Int, limit: Int, block: Int
     ) throws(CompressionError) -> UnsafeRawBufferPointer {
         var consumed = start
         var filled = 0
@@ -130,7 +122,8 @@ package final class Decompressor {
                 return UnsafeRawBufferPointer(rebasing: scratch[..<filled])
             }
             if filled == scratch.count {
-                try grow(keeping: filled, limit: limit + (4 << 20), .lz4, compressed: source.count)
+                // Content beyond the limit is refused above, so what is full here is smaller than this.
+                grow(keeping: filled, to: min(limit + block, scratch.count * 2))
             } else if consumed == source.count && outputCount == 0 {
                 throw .malformed(.lz4, reason: "the frame ends early")
             }
@@ -159,11 +152,9 @@ package final class Decompressor {
         scratch = .allocate(byteCount: max(count, 4096), alignment: 16)
     }
 
-    private func grow(
-        keeping filled: Int, limit: Int, _ codec: CompressionCodec, compressed: Int
-    ) throws(CompressionError) {
-        guard filled < limit else { throw .tooLarge(codec, compressed: compressed, limit: limit) }
-        let larger = UnsafeMutableRawBufferPointer.allocate(byteCount: min(limit, scratch.count * 2), alignment: 16)
+    /// Makes room for `count` bytes and keeps the first `filled`.
+    private func grow(keeping filled: Int, to count: Int) {
+        let larger = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 16)
         larger.copyMemory(from: UnsafeRawBufferPointer(rebasing: scratch[..<filled]))
         scratch.deallocate()
         scratch = larger

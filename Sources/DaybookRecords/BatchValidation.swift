@@ -22,7 +22,7 @@ extension BatchHeader {
         }
         try header.verifyChecksum(of: bytes)
         guard !header.isControl else { throw RecordBatchError.controlNotAllowed }
-        guard header.recordsCount > 0, header.recordsCount == header.lastOffsetDelta + 1 else {
+        guard header.recordsCount > 0, header.recordsCount - 1 == header.lastOffsetDelta else {
             throw RecordBatchError.countMismatch(
                 declared: header.recordsCount, lastOffsetDelta: header.lastOffsetDelta)
         }

@@ -91,7 +91,8 @@ package final class RecordBatchBuilder {
 
     /// The most bytes that a record can take in a batch, header of the batch not included.
     package static func maximumSize(of record: Record) -> Int {
-        31 + (record.key?.count ?? 0) + (record.value?.count ?? 0) + size(of: record.headers)
+        // Attributes, timestamp delta, and five varints: length, offset delta, key, value and number of headers.
+        1 + 10 + 5 * 5 + (record.key?.count ?? 0) + (record.value?.count ?? 0) + size(of: record.headers)
     }
 
     /// Finishes the batch and begins the next one, empty. The builder must not be empty.
@@ -161,6 +162,7 @@ package final class RecordBatchBuilder {
 
     /// Small at first, because ten thousand partitions may each have a batch open; then straight to the full size.
     private func grow(to needed: Int) {
+        precondition(needed <= Int(Int32.max), "a record batch holds at most 2 GiB: check a record's size before adding it")
         let capacity = needed <= 4096 && memory.count == 0 ? 4096 : max(needed, targetSize)
         let larger = UnsafeMutableRawBufferPointer.allocate(byteCount: capacity, alignment: 16)
         if filled > BatchLayout.records {

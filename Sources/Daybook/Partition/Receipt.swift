@@ -6,7 +6,8 @@ internal import DaybookStorage
 /// The place of one record in the log, and what is promised about it.
 public struct Receipt: Hashable, Sendable {
     public let topicPartition: TopicPartition
-    public let offset: Offset
+    /// Nil for `buffered`, where the record has no place yet.
+    public let offset: Offset?
     /// When the log appended the record; never falls from one offset to the next. `.none` for `buffered`.
     public let appendTime: Timestamp
     /// The level reached, which is at least the level asked for.

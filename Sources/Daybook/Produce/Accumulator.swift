@@ -1,0 +1,177 @@
+// The batch that a producer is filling for one partition, the batches it has handed over, and who waits for them.
+
+internal import DaybookCompression
+internal import DaybookModel
+internal import DaybookRecords
+internal import Synchronization
+
+/// Collects the records of one producer for one partition, in order.
+final class Accumulator: Sendable {
+    typealias Acknowledgement = @Sendable (Result<Receipt, DaybookError>) -> Void
+
+    private let partition: Partition
+    private let shared: ProducerShared
+    private let state: Mutex<State>
+
+    /// Safety: the builder is used only under the mutex that guards this state.
+    private struct State: @unchecked Sendable {
+        let builder: RecordBatchBuilder
+        /// Who awaits a record of the batch being filled, by the record's place in it.
+        var awaited: [(index: Int, acknowledge: Acknowledgement)] = []
+        /// Bytes of the memory budget that the batch being filled has taken.
+        var reserved = 0
+        /// The number of the batch being filled.
+        var batchNumber = 0
+        var isLingering = false
+        /// Numbers of the batches handed over and not done, in order.
+        var underWay: [Int] = []
+        var barriers: [(number: Int, continuation: CheckedContinuation<Void, Never>)] = []
+    }
+
+    init(_ partition: Partition, _ topic: Topic, _ shared: ProducerShared) {
+        self.partition = partition
+        self.shared = shared
+        let size = min(shared.configuration.batchSize, topic.configuration.maxMessageBytes)
+        state = Mutex(State(builder: RecordBatchBuilder(targetSize: size.rawValue)))
+    }
+
+    /// Adds a record whose memory has been reserved; returns whether that finished a batch.
+    ///
+    /// With `acknowledge` somebody waits: the batch goes as soon as none is under way. Without, it goes when it is full
+    /// or has lingered.
+    func add(_ record: Record, reserved: Int, timestamp: Timestamp, _ acknowledge: Acknowledgement?) -> Bool {
+        state.withLock { state in
+            var finishedBatch = false
+            if state.builder.isEmpty { state.builder.options.compression = compression }
+            if !state.builder.append(record, timestamp: timestamp) {
+                handOver(&state)
+                finishedBatch = true
+                state.builder.options.compression = compression
+                state.builder.append(record, timestamp: timestamp)
+            }
+            state.reserved += reserved
+            if let acknowledge {
+                if shared.configuration.durability == .buffered {
+                    acknowledge(.success(.buffered(partition.topicPartition)))
+                } else {
+                    state.awaited.append((Int(state.builder.recordsCount) - 1, acknowledge))
+                }
+                if state.underWay.isEmpty { handOver(&state) }
+            } else if state.builder.size >= state.builder.targetSize {
+                handOver(&state)
+                finishedBatch = true
+            } else if !state.isLingering {
+                linger(&state)
+            }
+            return finishedBatch
+        }
+    }
+
+    /// Hands over what there is.
+    func handOver() { state.withLock { handOver(&$0) } }
+
+    /// Hands over what there is and waits until everything handed over so far is done.
+    func flush() async {
+        await withCheckedContinuation { continuation in
+            let isIdle = state.withLock { state -> Bool in
+                handOver(&state)
+                if state.underWay.isEmpty { return true }
+                state.barriers.append((state.batchNumber, continuation))
+                return false
+            }
+            if isIdle { continuation.resume() }
+        }
+    }
+
+    private var compression: Compression {
+        let topic = try? shared.daybook.topic(partition.topicPartition.topic.description)
+        return topic?.configuration.compression ?? shared.configuration.compression
+    }
+
+    private func linger(_ state: inout State) {
+        state.isLingering = true
+        let number = state.batchNumber
+        partition.services.timer.schedule(after: shared.configuration.linger) { [weak self, io = partition.services.io] in
+            // Compressing takes longer than a timer's job may.
+            io.submit { self?.handOverLingering(number) }
+        }
+    }
+
+    private func handOverLingering(_ number: Int) {
+        state.withLock { state in
+            if state.batchNumber == number { handOver(&state) }
+        }
+    }
+
+    /// Seals the batch being filled, if there is one, and submits it. Under the lock, so that batches stay in order.
+    private func handOver(_ state: inout State) {
+        guard !state.builder.isEmpty else { return }
+        let number = state.batchNumber
+        let awaited = state.awaited
+        let reserved = state.reserved
+        let recordsCount = Int(state.builder.recordsCount)
+        state.awaited = []
+        state.reserved = 0
+        state.batchNumber += 1
+        state.isLingering = false
+        state.underWay.append(number)
+        let completion: @Sendable (Result<BatchReceipt, DaybookError>, Int) -> Void = { [self] result, bytes in
+            finish(number, awaited, reserved: reserved, recordsCount: recordsCount, bytes: bytes, result)
+        }
+        do {
+            let batch = try shared.compressors.withCompressor { compressor throws(CompressionError) in
+                try state.builder.seal(using: compressor)
+            }
+            let bytes = batch.count
+            let request = AppendRequest(
+                batch: batch, durability: shared.configuration.durability
+            ) { completion($0, bytes) }
+            partition.submit(request)
+        } catch {
+            state.builder.reset()
+            let failure = DaybookError(
+                .invalidRecord, error.description, topicPartition: partition.topicPartition, cause: error)
+            // Not under the lock, which the answer takes again.
+            partition.services.io.submit { completion(.failure(failure), 0) }
+        }
+    }
+
+    private func finish(
+        _ number: Int, _ awaited: [(index: Int, acknowledge: Acknowledgement)], reserved: Int, recordsCount: Int,
+        bytes: Int, _ result: Result<BatchReceipt, DaybookError>
+    ) {
+        // Who awaits a record hears of its failure there; a flush tells of the others.
+        shared.progress.end(result, unawaitedCount: recordsCount - awaited.count, bytes: bytes)
+        if case .failure = result { shared.forgetRoutes() }
+        for (index, acknowledge) in awaited {
+            acknowledge(result.map { Receipt($0, index: index) })
+        }
+        shared.budget.give(back: reserved)
+        let passed = state.withLock { state in
+            state.underWay.removeAll { $0 == number }
+            // Whoever awaits a record of the next batch has waited for this one.
+            if state.underWay.isEmpty && !state.awaited.isEmpty { handOver(&state) }
+            let oldest = state.underWay.first ?? .max
+            var passed: [CheckedContinuation<Void, Never>] = []
+            state.barriers.removeAll { barrier in
+                guard barrier.number <= oldest else { return false }
+                passed.append(barrier.continuation)
+                return true
+            }
+            return passed
+        }
+        for continuation in passed { continuation.resume() }
+    }
+}
+
+extension Receipt {
+    fileprivate init(_ batch: BatchReceipt, index: Int) {
+        self.init(
+            topicPartition: batch.topicPartition, offset: batch.baseOffset.advanced(by: Int64(index)),
+            appendTime: batch.appendTime, durability: batch.durability)
+    }
+
+    fileprivate static func buffered(_ topicPartition: TopicPartition) -> Receipt {
+        Receipt(topicPartition: topicPartition, offset: nil, appendTime: .none, durability: .buffered)
+    }
+}

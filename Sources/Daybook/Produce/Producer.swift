@@ -1,0 +1,86 @@
+// Records go in here. A record is encoded once, into the batch it will be written in, by the caller; a full batch is
+// compressed by whoever filled it and appended by the partition's threads. No task and no allocation per record.
+
+internal import DaybookModel
+public import DaybookRecords
+internal import Synchronization
+
+/// Sends records to topics, in batches. Use one from as many tasks as you like.
+///
+/// `send` waits until the record is as durable as configured. `enqueue` does not wait, except for room; what it enqueued is
+/// accounted for by `flush`. Records of one task to one partition keep their order.
+public final class Producer: Sendable {
+    private let shared: ProducerShared
+
+    init(_ daybook: Daybook, _ configuration: ProducerConfiguration) {
+        shared = ProducerShared(daybook, configuration)
+    }
+
+    /// Appends a record and returns its place when the configured durability is reached.
+    ///
+    /// A cancelled task throws `CancellationError` while it waits for room, and the record is then not in the log. Once the
+    /// record has been taken in, cancellation is not looked at: the receipt, or the failure, always arrives.
+    /// Throws `.unknownTopic`, `.recordTooLarge`, `.partitionFailed`, `.closed`.
+    public func send(_ record: Record, to topic: String, partition: Int32? = nil) async throws -> Receipt {
+        let (route, reserved) = try await admit(record, topic, partition)
+        let result = await withCheckedContinuation { continuation in
+            route.add(record, partition, reserved: reserved, shared.now) { continuation.resume(returning: $0) }
+        }
+        return try result.get()
+    }
+
+    /// Takes a record in; it is appended with others soon. Suspends only when the producer holds `bufferMemory` bytes.
+    ///
+    /// Throws what can be known at once; failures of the append itself are thrown by `flush`.
+    public func enqueue(_ record: Record, to topic: String, partition: Int32? = nil) async throws {
+        let (route, reserved) = try await admit(record, topic, partition)
+        route.add(record, partition, reserved: reserved, shared.now, nil)
+    }
+
+    /// Waits until everything taken in before is as durable as configured, and says what that was.
+    ///
+    /// Throws `FlushFailure` when some of it did not reach the log; the counts begin anew either way.
+    @discardableResult
+    public func flush() async throws -> FlushSummary {
+        for accumulator in shared.accumulators { await accumulator.flush() }
+        if shared.configuration.durability == .buffered { try await shared.daybook.flush() }
+        return try shared.progress.take()
+    }
+
+    /// Flushes and takes no more records. A second `close` does nothing.
+    @discardableResult
+    public func close() async throws -> FlushSummary {
+        shared.isClosed.store(true, ordering: .releasing)
+        return try await flush()
+    }
+
+    /// Checks a record, finds its topic and reserves its memory.
+    private func admit(_ record: Record, _ topic: String, _ partition: Int32?) async throws -> (TopicRoute, Int) {
+        guard !shared.isClosed.load(ordering: .acquiring) else {
+            throw DaybookError(.closed, "The producer has been closed; make another one")
+        }
+        let route = try shared.route(topic)
+        if let partition { try route.check(partition) }
+        let size = RecordBatchBuilder.maximumSize(of: record)
+        guard size <= ProducerShared.largestRecord else {
+            throw DaybookError(
+                .recordTooLarge, "The record has \(size) bytes; no record may have more than \(ProducerShared.largestRecord)")
+        }
+        if !shared.budget.take(size) {
+            // What is waiting for company cannot give its memory back: send it off.
+            for accumulator in shared.accumulators { accumulator.handOver() }
+            try await shared.budget.takeWhenAvailable(size)
+        }
+        return (route, shared.budget.clamped(size))
+    }
+}
+
+extension Daybook {
+    /// A producer for this daybook. Throws `.invalidConfiguration`, or `.readOnly` where nothing can be appended.
+    public func makeProducer(_ configuration: ProducerConfiguration = ProducerConfiguration()) throws -> Producer {
+        guard !isReadOnly else {
+            throw DaybookError(.readOnly, "The directory was opened for reading; open it for writing to produce")
+        }
+        return Producer(self, try configuration.validated())
+    }
+}

@@ -1,0 +1,117 @@
+// `daybook bench append`: as many records as possible, by one thread a partition or through the producer.
+
+import ArgumentParser
+import Daybook
+import Histogram
+
+/// Appends all records and measures what that took.
+struct AppendBench: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "append", abstract: "Append records as fast as one thread a partition can.")
+
+    /// Which way records take.
+    enum Way: String, ExpressibleByArgument, CaseIterable {
+        case partition, producer
+    }
+
+    @OptionGroup var options: BenchOptions
+
+    @Option(help: "Bytes of records in a batch, before compression.", transform: AppendBench.batchSize)
+    var batch = ByteCount.kibibytes(64)
+
+    @Option(
+        help: "durable (each batch is flushed), osCache (nothing is flushed while the clock runs) or buffered.",
+        transform: AppendBench.durability)
+    var durability = Durability.osCache
+
+    @Option(help: "partition: threads that encode and write themselves; producer: records enqueued one by one.")
+    var via = Way.partition
+
+    func validate() throws {
+        if durability == .buffered && via == .partition {
+            throw ValidationError("A buffered promise is the producer's: add --via producer.")
+        }
+    }
+
+    func run() async throws {
+        let data = try options.load(standardCount: 500_000)
+        let daybook = try await options.open(durability: durability)
+        var report = BenchReport(
+            title: "append", setting: "\(options.compression), \(batch), \(durability.rawValue), via \(via.rawValue)",
+            records: data.count, payloadBytes: data.payloadBytes, batches: 0,
+            measured: Measurement(daybook).end(daybook))
+        switch via {
+        case .partition:
+            let measurement = Measurement(daybook)
+            let outcomes = try ThreadGroup.run(options.partitions) { number in
+                try append(data, thread: number, to: daybook)
+            }
+            report.measured = measurement.end(daybook)
+            report.batches = outcomes.reduce(0) { $0 + $1.batches }
+            if durability == .durable {
+                var all = Histogram<UInt64>.ofLatencies()
+                for outcome in outcomes { all.add(outcome.latencies) }
+                report.latencies = all
+            }
+        case .producer:
+            let producer = try daybook.makeProducer(
+                ProducerConfiguration(batchSize: batch, compression: options.compression, durability: durability))
+            let measurement = Measurement(daybook)
+            let summary = try await enqueue(data, producer)
+            report.measured = measurement.end(daybook)
+            report.batches = summary.batchesCount
+        }
+        try report.print(json: options.json)
+        try await daybook.close()
+    }
+
+    /// Every `partitions`-th stretch of the data goes to one partition, by one thread.
+    private func append(
+        _ data: BenchData, thread: Int, to daybook: Daybook
+    ) throws -> (batches: Int, latencies: Histogram<UInt64>) {
+        var writer = try daybook.makeWriter(
+            BenchTopic.partition(thread), batchSize: batch, compression: options.compression, durability: durability)
+        var latencies = Histogram<UInt64>.ofLatencies()
+        let share = data.count * thread / options.partitions..<data.count * (thread + 1) / options.partitions
+        let timestamp = Timestamp(milliseconds: 1_767_225_600_000)
+        for index in share {
+            let (key, value) = data[index]
+            if durability == .durable {
+                let before = writer.batchesCount
+                let start = ContinuousClock.now
+                try writer.append(key: key, value: value, timestamp: timestamp)
+                if writer.batchesCount > before { latencies.record(since: start) }
+            } else {
+                try writer.append(key: key, value: value, timestamp: timestamp)
+            }
+        }
+        try writer.flush()
+        return (writer.batchesCount, latencies)
+    }
+
+    private func enqueue(_ data: BenchData, _ producer: Producer) async throws -> FlushSummary {
+        let timestamp = Timestamp(milliseconds: 1_767_225_600_000)
+        for index in 0..<data.count {
+            let (key, value) = data[index]
+            try await producer.enqueue(
+                Record(key: [UInt8](key), value: [UInt8](value), timestamp: timestamp), to: BenchTopic.name.description)
+        }
+        return try await producer.flush()
+    }
+
+    /// Reads the name of a promise.
+    static func durability(_ text: String) throws -> Durability {
+        guard let durability = Durability(rawValue: text) else {
+            throw ValidationError("\"\(text)\" is no durability; use durable, osCache or buffered.")
+        }
+        return durability
+    }
+
+    /// Reads an amount such as 64KiB.
+    static func batchSize(_ text: String) throws -> ByteCount {
+        guard let size = ByteCount(parsing: text), (1...(1 << 30)).contains(size.rawValue) else {
+            throw ValidationError("\"\(text)\" is no batch size; write 64KiB or 1MiB for instance, at most 1GiB.")
+        }
+        return size
+    }
+}

@@ -1,0 +1,10 @@
+// `daybook bench`: what the log costs on this machine.
+
+import ArgumentParser
+
+/// The benchmarks.
+struct BenchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench", abstract: "Measure what appending, flushing, replaying and opening cost on this machine.",
+        subcommands: [AppendBench.self, DurableBench.self, ReplayBench.self, OpenBench.self])
+}
