@@ -55,7 +55,8 @@ let package = Package(
         .testTarget(
             name: "DaybookStorageTests",
             dependencies: [
-                "DaybookFiles", "DaybookModel", "DaybookRecords", "DaybookStorage", "DaybookTesting", system,
+                "DaybookCompression", "DaybookFiles", "DaybookModel", "DaybookRecords", "DaybookStorage", "DaybookTesting",
+                system,
             ]),
         .testTarget(
             name: "DaybookTests",

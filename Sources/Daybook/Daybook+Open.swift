@@ -31,10 +31,9 @@ extension Daybook {
         }
         guard let partitions else { return }
         defer { lock?.release() }
-        let flushers = services.flushers
         let refused = await withTaskGroup(of: TopicPartition?.self, returning: [TopicPartition].self) { group in
             for partition in partitions {
-                group.addTask { await flushers.run { partition.close() } ? nil : partition.topicPartition }
+                group.addTask { await partition.close() ? nil : partition.topicPartition }
             }
             var refused: [TopicPartition] = []
             for await case let partition? in group { refused.append(partition) }

@@ -58,16 +58,18 @@ extension Daybook {
     /// Deletes a topic and all its records. After a crash in between, the next open finishes it.
     public func deleteTopic(_ name: String) async throws {
         try requireWritable()
-        try await changingTopics { daybook throws in
+        let (topic, partitions) = try await changingTopics { daybook throws in
             var topic = try daybook.topic(name)
             topic.isDeleting = true
             try daybook.save { $0.put(topic) }
             let partitions = daybook.state.withLock { state in
                 topic.partitions.compactMap { state.partitions.removeValue(forKey: $0) }
             }
-            for partition in partitions { partition.abandon() }
-            try daybook.removeFolders(of: topic)
+            return (topic, partitions)
         }
+        // Nobody may be at work on the files when they go; whether they became durable does not matter any more.
+        for partition in partitions { _ = await partition.close() }
+        try await changingTopics { daybook throws in try daybook.removeFolders(of: topic) }
     }
 
     /// Goes on with deletions that a crash interrupted.

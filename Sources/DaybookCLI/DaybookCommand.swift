@@ -1,4 +1,5 @@
 // The command `daybook`: its subcommands, and how errors reach a person: one sentence, no stack trace.
+// What a subcommand does is in the folder of its name; what all of them print with is in Output.
 
 import ArgumentParser
 import Daybook
@@ -9,5 +10,22 @@ struct DaybookCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "daybook",
         abstract: "An embedded, durable, partitioned log: look into it, feed it, measure it.",
-        subcommands: [BenchCommand.self, DemoCommand.self])
+        subcommands: [
+            TopicCommand.self, ProduceCommand.self, ConsumeCommand.self, OffsetsCommand.self, DumpCommand.self,
+            VerifyCommand.self, BenchCommand.self, DemoCommand.self,
+        ])
+
+    static func main() async {
+        StandardStream.survivePipes()
+        do {
+            var command = try parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            CommandFailure.end(with: error)
+        }
+    }
 }

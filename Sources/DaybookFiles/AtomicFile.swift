@@ -19,8 +19,12 @@ package enum AtomicFile {
         _ path: FilePath, limit: Int = 64 << 20, in fileSystem: any FileSystem
     ) throws(FileError) -> [UInt8]? {
         let file: any File
-        do { file = try fileSystem.open(path, .read) } catch  where error.errno == .noSuchFileOrDirectory { return nil }
-        let size = try file.status().size
+        do {
+            file = try uninterrupted { () throws(FileError) in try fileSystem.open(path, .read) }
+        } catch  where error.errno == .noSuchFileOrDirectory {
+            return nil
+        }
+        let size = try uninterrupted { () throws(FileError) in try file.status() }.size
         guard size <= limit else { throw FileError(.read, path, .fileTooLarge) }
         var failure: FileError?
         let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
@@ -37,17 +41,17 @@ package enum AtomicFile {
     }
 
     /// Replaces the file at `path` by `bytes`: durable when it returns, and after a crash either the old or the new
-    /// content is there, whole. After an error the old content is still there.
+    /// content is there, whole. After an error that may be either; the file `….new` may be left and is used again.
     package static func replace(
         _ path: FilePath, with bytes: [UInt8], in fileSystem: any FileSystem
     ) throws(FileError) {
         let temporary = path.removingLastComponent().appending(path.lastComponent!.string + ".new")
-        let file = try fileSystem.open(temporary, .create)
-        try file.truncate(to: 0)
+        let file = try uninterrupted { () throws(FileError) in try fileSystem.open(temporary, .create) }
+        try uninterrupted { () throws(FileError) in try file.truncate(to: 0) }
         try file.writeFully(bytes)
-        try file.flush()
+        try uninterrupted { () throws(FileError) in try file.flush() }
         try file.close()
-        try fileSystem.rename(temporary, to: path)
-        try fileSystem.flushDirectory(path.removingLastComponent())
+        try uninterrupted { () throws(FileError) in try fileSystem.rename(temporary, to: path) }
+        try uninterrupted { () throws(FileError) in try fileSystem.flushDirectory(path.removingLastComponent()) }
     }
 }

@@ -54,12 +54,20 @@ package final class DescriptorPool: Sendable {
     /// Opens a descriptor for `file`, closing others if there are too many.
     func open(_ path: FilePath, _ access: FileAccess) throws(FileError) -> any File {
         makeRoom()
+        return try withRoom { () throws(FileError) in try fileSystem.open(path, access) }
+    }
+
+    /// Makes a call that needs a descriptor for a moment, or for longer; again when signals interrupt it.
+    ///
+    /// When the rest of the process has used up its share, half of the pool's files are closed and the call is made
+    /// once more.
+    package func withRoom<Result>(_ call: () throws(FileError) -> Result) throws(FileError) -> Result {
         do {
-            return try fileSystem.open(path, access)
-        } catch  where error.errno == .tooManyOpenFiles {
-            // The rest of the process has used up its share: give back half of ours and try once more.
+            return try uninterrupted(call)
+        } catch {
+            guard error.errno == .tooManyOpenFiles || error.errno == .tooManyOpenFilesInSystem else { throw error }
             for _ in 0..<max(1, openCount / 2) { evictOne() }
-            return try fileSystem.open(path, access)
+            return try uninterrupted(call)
         }
     }
 

@@ -26,6 +26,8 @@ package protocol FileSystem: Sendable {
 
 /// An open file. Calls may come from several threads at once; places are given with each call.
 package protocol File: AnyObject, Sendable {
+    /// What the file was opened by.
+    var path: FilePath { get }
     /// Reads once; returns how many bytes, 0 at the end of the file. May be short or interrupted.
     func read(into buffer: UnsafeMutableRawBufferPointer, at position: Position) throws(FileError) -> Int
     /// Writes once; returns how many bytes. May be short or interrupted.
@@ -65,6 +67,18 @@ package struct FileStatus: Hashable, Sendable {
     }
 }
 
+/// Makes a call again for as long as signals interrupt it. For calls that do nothing when they are interrupted: every
+/// one of the seam but `close`, which is over in any case.
+package func uninterrupted<Result>(_ call: () throws(FileError) -> Result) throws(FileError) -> Result {
+    while true {
+        do {
+            return try call()
+        } catch {
+            guard error.errno == .interrupted else { throw error }
+        }
+    }
+}
+
 extension File {
     /// Reads until `buffer` is full or the file ends; returns how many bytes. Goes on after interruptions.
     package func readFully(
@@ -73,13 +87,10 @@ extension File {
         var done = 0
         while done < buffer.count {
             let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
-            do {
-                let count = try read(into: rest, at: position.advanced(by: done))
-                if count == 0 { break }
-                done += count
-            } catch  where error.errno == .interrupted {
-                continue
-            }
+            let place = position.advanced(by: done)
+            let count = try uninterrupted { () throws(FileError) in try read(into: rest, at: place) }
+            if count == 0 { break }
+            done += count
         }
         return done
     }
@@ -89,11 +100,11 @@ extension File {
         var done = 0
         while done < bytes.count {
             let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
-            do {
-                done += try write(rest, at: position.advanced(by: done))
-            } catch  where error.errno == .interrupted {
-                continue
-            }
+            let place = position.advanced(by: done)
+            let count = try uninterrupted { () throws(FileError) in try write(rest, at: place) }
+            // A disk that takes nothing and reports nothing would keep us here for ever.
+            guard count > 0 else { throw FileError(.write, path, .ioError) }
+            done += count
         }
     }
 }
@@ -102,7 +113,7 @@ extension FileSystem {
     /// Whether something of that name is there. Other failures than its absence are thrown.
     package func exists(_ path: FilePath) throws(FileError) -> Bool {
         do {
-            _ = try status(of: path)
+            _ = try uninterrupted { () throws(FileError) in try status(of: path) }
             return true
         } catch  where error.errno == .noSuchFileOrDirectory {
             return false

@@ -11,6 +11,9 @@ package final class PooledFile: Sendable {
     private let access: FileAccess
     private let pool: DescriptorPool
     private let state = Mutex(State())
+    /// Held while a flush is under way: who finds nothing to flush because another thread has taken it on must wait
+    /// for that thread, and hear of its failure.
+    private let flushing = Mutex(())
 
     fileprivate struct State {
         var file: (any File)?
@@ -36,57 +39,42 @@ package final class PooledFile: Sendable {
 
     /// Writes all of `bytes`. After an error the file may hold a part of them.
     package func write(_ bytes: UnsafeRawBufferPointer, at position: Position) throws(FileError) {
-        let file = try pin(writing: true)
-        defer { unpin() }
+        let file = try pin()
+        defer { unpin(wrote: file) }
         try file.writeFully(bytes, at: position)
     }
 
     package func truncate(to size: Int) throws(FileError) {
-        let file = try pin(writing: true)
-        defer { unpin() }
-        try file.truncate(to: size)
+        let file = try pin()
+        defer { unpin(wrote: file) }
+        try uninterrupted { () throws(FileError) in try file.truncate(to: size) }
     }
 
     package func status() throws(FileError) -> FileStatus {
         let file = try pin()
         defer { unpin() }
-        return try file.status()
+        return try uninterrupted { () throws(FileError) in try file.status() }
     }
 
     /// Makes durable all that was written before the call.
     ///
     /// Goes through the descriptor that wrote. Once a flush has failed, here or when the pool closed the file, every
-    /// later flush throws that failure: what was written may be gone although the system would report success.
+    /// later flush throws that failure: what was written may be gone although the system would report success. So it
+    /// does, with `canceled`, when the file was closed before its bytes were flushed.
     package func flush() throws(FileError) {
-        let file: any File
-        do {
+        try flushing.withLock { _ throws(FileError) in
             let dirty = try state.withLock { state throws(FileError) -> (any File)? in
                 if let failure = state.flushFailure { throw failure }
                 guard state.isDirty, let file = state.file else { return nil }
+                // Whoever writes from now on marks the file again when the write is over.
                 state.isDirty = false
                 state.pins += 1
                 return file
             }
             guard let dirty else { return }
-            file = dirty
-        }
-        defer { unpin() }
-        try flush(file)
-    }
-
-    /// Flushes even when this object has written nothing: for bytes that an earlier process left in the page cache.
-    package func flushInherited() throws(FileError) {
-        _ = try pin(writing: true)
-        unpin()
-        try flush()
-    }
-
-    private func flush(_ file: any File) throws(FileError) {
-        while true {
-            do {
-                return try file.flush()
-            } catch  where error.errno == .interrupted {
-                continue
+            defer { unpin() }
+            do throws(FileError) {
+                try uninterrupted { () throws(FileError) in try dirty.flush() }
             } catch {
                 state.withLock { $0.flushFailure = error }
                 throw error
@@ -96,20 +84,23 @@ package final class PooledFile: Sendable {
 
     /// Closes the descriptor if one is open. Does not flush. The file may be used again afterwards.
     package func close() throws(FileError) {
-        let file = state.withLock { state -> (any File)? in
+        let (file, isInUse) = state.withLock { state -> ((any File)?, Bool) in
             defer { state.file = nil }
-            return state.file
+            if state.isDirty { state.noteUnflushed(path) }
+            return (state.file, state.pins > 0)
         }
         guard let file else { return }
         pool.unregister(self)
-        try file.close()
+        // Another thread is reading or writing through it: it is closed with that thread's reference, because its
+        // number could otherwise become another file's under the call.
+        if !isInUse { try file.close() }
     }
 
     // MARK: the descriptor
 
-    private func pin(writing: Bool = false) throws(FileError) -> any File {
+    private func pin() throws(FileError) -> any File {
         while true {
-            if let file = state.withLock({ $0.pinIfOpen(writing: writing) }) { return file }
+            if let file = state.withLock({ $0.pinIfOpen() }) { return file }
             let opened = try pool.open(path, access)
             let isFirst = state.withLock { state -> Bool in
                 guard state.file == nil else { return false }
@@ -121,7 +112,15 @@ package final class PooledFile: Sendable {
         }
     }
 
-    private func unpin() { state.withLock { $0.pins -= 1 } }
+    /// Ends a use; after a write, whole or failed, the file is dirty. Not before it: a flush that runs meanwhile would take
+    /// the mark away and leave the bytes behind.
+    private func unpin(wrote file: (any File)? = nil) {
+        state.withLock { state in
+            state.pins -= 1
+            guard let file else { return }
+            if state.file === file { state.isDirty = true } else { state.noteUnflushed(path) }
+        }
+    }
 
     var isOpen: Bool { state.withLock { $0.file != nil } }
 
@@ -143,25 +142,30 @@ package final class PooledFile: Sendable {
     func finishEviction() {
         // A failure is kept in the state; the next flush of this file throws it.
         do { try flush() } catch {}
-        let file = state.withLock { state -> (any File)? in
+        let (file, isInUse) = state.withLock { state -> ((any File)?, Bool) in
             state.pins -= 1
-            guard state.pins == 0, !state.isDirty else { return nil }
+            guard state.pins == 0, !state.isDirty else { return (nil, state.file != nil) }
             defer { state.file = nil }
-            return state.file
+            return (state.file, false)
         }
-        guard let file else { return pool.register(self) }
+        if isInUse { return pool.register(self) }
         // The bytes are flushed: a failure to close can lose nothing.
-        do { try file.close() } catch {}
+        do { try file?.close() } catch {}
     }
 }
 
 extension PooledFile.State {
     @inline(__always)
-    fileprivate mutating func pinIfOpen(writing: Bool) -> (any File)? {
+    fileprivate mutating func pinIfOpen() -> (any File)? {
         guard let file else { return nil }
         pins += 1
         usedSinceLastRound = true
-        if writing { isDirty = true }
         return file
+    }
+
+    /// The descriptor went away with bytes that were not flushed: no other one will tell whether they reached the disk.
+    fileprivate mutating func noteUnflushed(_ path: FilePath) {
+        isDirty = false
+        flushFailure = flushFailure ?? FileError(.flush, path, .canceled)
     }
 }

@@ -15,7 +15,7 @@ import SystemPackage
 /// A descriptor, with the path it was opened by for the sake of messages.
 final class PosixFile: File {
     private let descriptor: Int32
-    private let path: FilePath
+    let path: FilePath
     private let counters: IOCounters
     private let isOpen = Atomic(true)
 
@@ -31,6 +31,7 @@ final class PosixFile: File {
     }
 
     func read(into buffer: UnsafeMutableRawBufferPointer, at position: Position) throws(FileError) -> Int {
+        try requireOpen(.read)
         counters.reads.add(1)
         let count = pread(descriptor, buffer.baseAddress, buffer.count, off_t(position.rawValue))
         guard count >= 0 else { throw FileError(.read, path, Errno(rawValue: errno)) }
@@ -39,6 +40,7 @@ final class PosixFile: File {
     }
 
     func write(_ bytes: UnsafeRawBufferPointer, at position: Position) throws(FileError) -> Int {
+        try requireOpen(.write)
         counters.writes.add(1)
         let count = pwrite(descriptor, bytes.baseAddress, bytes.count, off_t(position.rawValue))
         guard count >= 0 else { throw FileError(.write, path, Errno(rawValue: errno)) }
@@ -47,11 +49,13 @@ final class PosixFile: File {
     }
 
     func truncate(to size: Int) throws(FileError) {
+        try requireOpen(.truncate)
         counters.others.add(1)
         _ = try checked(.truncate, path) { ftruncate(descriptor, off_t(size)) }
     }
 
     func flush() throws(FileError) {
+        try requireOpen(.flush)
         counters.flushes.add(1)
         #if canImport(Darwin)
             // On Apple systems fsync stops at the drive's cache; only F_FULLFSYNC empties that too.
@@ -63,6 +67,7 @@ final class PosixFile: File {
     }
 
     func status() throws(FileError) -> FileStatus {
+        try requireOpen(.status)
         counters.others.add(1)
         var status = stat()
         _ = try checked(.status, path) { fstat(descriptor, &status) }
@@ -70,9 +75,17 @@ final class PosixFile: File {
     }
 
     func close() throws(FileError) {
-        counters.others.add(1)
         guard isOpen.exchange(false, ordering: .relaxed) else { return }
-        _ = try checked(.close, path) { libcClose(descriptor) }
+        counters.others.add(1)
+        // An interrupted close has closed: the number may already be another file's.
+        guard libcClose(descriptor) == 0 || errno == EINTR else {
+            throw FileError(.close, path, Errno(rawValue: errno))
+        }
+    }
+
+    /// The system may have given the number of a closed descriptor to another file.
+    private func requireOpen(_ operation: FileError.Operation) throws(FileError) {
+        guard isOpen.load(ordering: .relaxed) else { throw FileError(operation, path, .badFileDescriptor) }
     }
 }
 

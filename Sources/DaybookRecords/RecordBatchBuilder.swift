@@ -162,7 +162,7 @@ package final class RecordBatchBuilder {
 
     /// Small at first, because ten thousand partitions may each have a batch open; then straight to the full size.
     private func grow(to needed: Int) {
-        precondition(needed <= Int(Int32.max), "a record batch holds at most 2 GiB: check a record's size before adding it")
+        precondition(needed <= Int(Int32.max), "a record batch holds at most 2 GiB")
         let capacity = needed <= 4096 && memory.count == 0 ? 4096 : max(needed, targetSize)
         let larger = UnsafeMutableRawBufferPointer.allocate(byteCount: capacity, alignment: 16)
         if filled > BatchLayout.records {

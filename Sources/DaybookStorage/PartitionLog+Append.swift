@@ -25,6 +25,7 @@ extension PartitionLog {
         guard batch.count <= configuration.maximumBatchBytes.rawValue else {
             throw .invalidBatch(.tooLarge(size: batch.count, maximum: configuration.maximumBatchBytes.rawValue))
         }
+        latestTime = max(now, latestTime)
         let appendTime = max(now, lastAppendTime)
         if shouldRoll(for: batch.count, at: appendTime) { roll() }
         if configuration.timestampType == .append { batch.stamp(appendTime: appendTime) }
@@ -47,6 +48,8 @@ extension PartitionLog {
 
     /// Takes a half-written batch off the file again, so that memory and disk agree.
     private func undo(_ segment: Segment, after cause: FileError) -> StorageError {
+        // A file that could not be opened has not been written to.
+        if cause.operation == .open { return .file(cause) }
         do throws(FileError) {
             try segment.file.truncate(to: segment.size.rawValue)
             return .file(cause)
@@ -72,7 +75,7 @@ extension PartitionLog {
         closed.isSealed = true
         writeSidecar(of: closed, facts: closed.facts, isFlushed: !closed.hasUnflushedBytes)
         // The index is read again from the sidecar by whoever needs it.
-        if closed.sidecar.coveredSize == closed.size, sidecarFailure == nil { closed.index = nil }
+        if closed.sidecar.coveredSize == closed.size { closed.index = nil }
         let segment = makeSegment(baseOffset: closed.nextOffset)
         segment.index = SegmentIndex()
         segment.isScanned = true

@@ -17,7 +17,7 @@ package struct FlushTicket: Sendable {
     fileprivate let items: [Item]
     /// The folder to flush, when names in it are new.
     fileprivate let directory: FilePath?
-    fileprivate let fileSystem: any FileSystem
+    fileprivate let pool: DescriptorPool
     /// Everything below is durable once `run` has returned.
     package let nextOffset: Offset
 
@@ -29,7 +29,9 @@ package struct FlushTicket: Sendable {
                 try item.file.flush()
             }
             // The name last: whoever finds the file after a crash then finds its bytes.
-            if let directory { try fileSystem.flushDirectory(directory) }
+            if let directory {
+                try pool.withRoom { () throws(FileError) in try pool.fileSystem.flushDirectory(directory) }
+            }
             return FlushOutcome(ticket: self, failure: nil)
         } catch {
             return FlushOutcome(ticket: self, failure: error)
@@ -65,15 +67,16 @@ extension PartitionLog {
     /// Notes down everything that has been appended and not flushed. O(unflushed segments).
     package func beginFlush() throws(StorageError) -> FlushTicket {
         if let poison { throw .poisoned(cause: poison) }
-        let items = segments.reversed().prefix { $0.hasUnflushedBytes || $0 === activeSegment }.reversed()
-            .filter(\.hasUnflushedBytes)
+        // Behind a flushed segment all are; an empty one, found at recovery, says nothing about those before it.
+        let items = segments.reversed().prefix { $0.hasUnflushedBytes || $0 === activeSegment || $0.size == .zero }
+            .reversed().filter(\.hasUnflushedBytes)
             .map {
                 FlushTicket.Item(file: $0.file, baseOffset: $0.baseOffset, facts: $0.facts, inherited: $0.inherited)
             }
         let flushesNames = hasUnflushedNames
         hasUnflushedNames = false
         return FlushTicket(
-            items: items, directory: flushesNames ? directory : nil, fileSystem: pool.fileSystem,
+            items: items, directory: flushesNames ? directory : nil, pool: pool,
             nextOffset: logEndOffset)
     }
 

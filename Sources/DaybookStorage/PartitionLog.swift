@@ -22,18 +22,23 @@ package final class PartitionLog {
     package internal(set) var segments: [Segment]
     /// Set when the log can promise nothing any more; see `StorageError.poisoned`.
     package internal(set) var poison: FileError?
-    /// The last sidecar that could not be written. Costs time at the next open, nothing else.
+    /// The last sidecar that could not be read or written. Costs time, nothing else.
     package internal(set) var sidecarFailure: FileError?
+    /// The last copy of damaged bytes that could not be made. The bytes themselves stay in the segment.
+    package internal(set) var quarantineFailure: FileError?
 
     let pool: DescriptorPool
+    let quarantine: Quarantine
+    /// The latest moment the log was told of.
+    var latestTime: Timestamp
     package let access: FileAccess
     /// Files were created whose names have not been flushed.
     var hasUnflushedNames: Bool
 
     init(
         identity: LogIdentity, directory: FilePath, configuration: LogConfiguration, leaderEpoch: LeaderEpoch,
-        logStartOffset: Offset, recoveryPoint: Offset, segments: [Segment], pool: DescriptorPool, access: FileAccess,
-        hasUnflushedNames: Bool
+        logStartOffset: Offset, recoveryPoint: Offset, segments: [Segment], pool: DescriptorPool,
+        quarantine: Quarantine, access: FileAccess, hasUnflushedNames: Bool, now: Timestamp
     ) {
         self.identity = identity
         self.directory = directory
@@ -43,6 +48,8 @@ package final class PartitionLog {
         self.recoveryPoint = recoveryPoint
         self.segments = segments
         self.pool = pool
+        self.quarantine = quarantine
+        latestTime = now
         self.access = access
         self.hasUnflushedNames = hasUnflushedNames
         checkInvariant()

@@ -40,12 +40,18 @@ package enum InvalidBatch: Error, Hashable, Sendable, CustomStringConvertible {
     /// The batch is whole but not the one that belongs here.
     case offset(expected: Offset, found: Offset)
     case epochWentBack(previous: LeaderEpoch, found: LeaderEpoch)
+    /// The batch's epoch, which no checksum of Kafka's covers, is not that of the incarnation that wrote it.
+    case epoch(expected: LeaderEpoch, found: LeaderEpoch)
+    /// The segment should go on here and does not.
+    case endsEarly
 
     package var description: String {
         switch self {
         case .bytes(let error): error.description
         case .offset(let expected, let found): "holds offset \(found), the log continues with \(expected)"
         case .epochWentBack(let previous, let found): "leader epoch \(found) follows epoch \(previous)"
+        case .epoch(let expected, let found): "carries leader epoch \(found) where epoch \(expected) wrote"
+        case .endsEarly: "the segment ends before the offsets that it should hold"
         }
     }
 

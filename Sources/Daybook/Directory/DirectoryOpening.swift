@@ -63,7 +63,7 @@ struct DirectoryOpening: Sendable {
             let partitions = recovered.map { log, _ in
                 log.leaderEpoch = epoch
                 let topic = registry.topics[log.identity.topicPartition.topic]!
-                return Partition(log, topic: topic, services: services, reopen: reopening(log.identity, topic))
+                return Partition(log, topic: topic, services: services, reopening: reopening(log.identity, topic))
             }
             if !isReadOnly {
                 try await services.io.run { () throws in
@@ -191,15 +191,28 @@ struct DirectoryOpening: Sendable {
     }
 
     /// For partitions opened for reading: how to see what the writer has done since.
-    private func reopening(_ identity: LogIdentity, _ topic: Topic) -> (@Sendable () throws -> RecoveredLog)? {
+    private func reopening(_ identity: LogIdentity, _ topic: Topic) -> LogReopening? {
         guard isReadOnly else { return nil }
-        let slot = topic.firstSlot + Int(identity.topicPartition.partition)
-        return {
-            let watermark = services.watermarks.read([(slot, topic.id, identity.topicPartition.partition)])[slot]
-            let before = try AtomicFile.read(layout.state, in: fileSystem).flatMap { try DirectoryState(decoding: $0) }
-            return try recover(
-                topic, identity.topicPartition, watermark, before, isSameBoot: before?.bootIdentifier == bootIdentifier)
+        let topicPartition = identity.topicPartition
+        let slot = topic.firstSlot + Int(topicPartition.partition)
+        let watermark = { @Sendable in
+            services.watermarks.read([(slot, topic.id, topicPartition.partition)])[slot]
         }
+        return LogReopening(
+            look: {
+                let (watermark, folder) = (watermark(), layout.partition(topicPartition))
+                let segments = try fileSystem.entries(of: folder).filter { SegmentName.baseOffset(ofLog: $0) != nil }
+                    .sorted()
+                let size = try segments.last.map { try fileSystem.status(of: folder.appending($0)).size } ?? 0
+                return LogAppearance(watermark: watermark, segments: segments, activeSize: size)
+            },
+            open: {
+                let watermark = watermark()
+                let before = try AtomicFile.read(layout.state, in: fileSystem)
+                    .flatMap { try DirectoryState(decoding: $0) }
+                return try recover(
+                    topic, topicPartition, watermark, before, isSameBoot: before?.bootIdentifier == bootIdentifier)
+            })
     }
 
     /// The epoch of this incarnation: a new one unless the last one ended properly. Batches know better than a file that
@@ -231,7 +244,7 @@ struct DirectoryOpening: Sendable {
 }
 
 /// Hands out 0, 1, 2, … to several threads.
-private final class Cursor: Sendable {
+final class Cursor: Sendable {
     private let count: Int
     private let taken = Atomic<Int>(0)
     init(count: Int) { self.count = count }

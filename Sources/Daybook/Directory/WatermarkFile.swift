@@ -103,7 +103,8 @@ final class WatermarkFile: Sendable {
         return bytes
     }
 
-    private static func decode(_ bytes: UnsafeRawBufferPointer) -> (UInt64, Watermark)? {
+    /// Reads one entry; nil when its checksum or its version is another one.
+    static func decode(_ bytes: UnsafeRawBufferPointer) -> (sequence: UInt64, watermark: Watermark)? {
         func load<T: FixedWidthInteger>(_ offset: Int, as type: T.Type = T.self) -> T {
             T(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: type))
         }

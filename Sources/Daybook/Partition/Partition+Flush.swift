@@ -109,31 +109,19 @@ extension Partition {
     }
 
     /// Flushes everything appended before the call; for callers that must not block.
+    ///
+    /// Waits as a waiter and not on a thread: the flush it waits for may need that very thread.
     func flush() async throws(DaybookError) {
-        let end = state.withLock { $0.log.logEndOffset }
-        let partition = self
-        try await services.flushers.run { () throws(DaybookError) in try partition.flushBlocking(through: end) }
-    }
-
-    /// For `close`: one last flush on this thread.
-    func flushUntilDone() {
-        let needsFlush = state.withLock { state in
-            guard state.log.poison == nil, state.log.access != .read else { return false }
-            state.isFlushing = state.log.needsFlush
-            return state.log.needsFlush
+        let error: DaybookError? = await withCheckedContinuation { continuation in
+            let answer = state.withLock { state -> DaybookError?? in
+                if let poison = state.log.poison { return .some(DaybookError(.poisoned(cause: poison), topicPartition)) }
+                guard state.log.access != .read, state.log.needsFlush else { return .some(nil) }
+                state.waiters.append(Waiter(offset: state.log.logEndOffset) { continuation.resume(returning: $0) })
+                return nil
+            }
+            if let answer { continuation.resume(returning: answer) } else { requestFlush() }
         }
-        if needsFlush { flushLoop() }
-        publishWatermark(isFinal: true)
-    }
-
-    /// Waits for a flush that is under way.
-    func waitForFlush() {
-        let answer = BlockingAnswer<DaybookError?>()
-        let isBusy = state.withLock { state in
-            if state.isFlushing { state.waiters.append(Waiter(offset: state.log.recoveryPoint) { answer.give($0) }) }
-            return state.isFlushing
-        }
-        if isBusy { _ = answer.wait() }
+        if let error { throw error }
     }
 
     // MARK: the watermark file

@@ -21,6 +21,8 @@ final class Partition: Sendable {
     /// reports) is Sendable.
     struct State: @unchecked Sendable {
         var log: PartitionLog
+        /// What the log on disk looked like when it was last opened anew for reading.
+        var appearance: LogAppearance?
         var flushInterval: Duration
         var isFlushing = false
         /// A background flush is due; the timer will ask for it.
@@ -46,13 +48,10 @@ final class Partition: Sendable {
     }
 
     /// Opens the log anew, for partitions of a directory that was opened for reading.
-    private let reopen: (@Sendable () throws -> RecoveredLog)?
+    private let reopening: LogReopening?
 
-    init(
-        _ log: PartitionLog, topic: Topic, services: PartitionServices,
-        reopen: (@Sendable () throws -> RecoveredLog)? = nil
-    ) {
-        self.reopen = reopen
+    init(_ log: PartitionLog, topic: Topic, services: PartitionServices, reopening: LogReopening? = nil) {
+        self.reopening = reopening
         topicPartition = log.identity.topicPartition
         topicID = log.identity.topicID
         slot = topic.firstSlot + Int(log.identity.topicPartition.partition)
@@ -77,50 +76,58 @@ final class Partition: Sendable {
         }
     }
 
-    /// Flushes what there is and closes the files. Blocks. Returns whether everything is durable; if not, the directory
-    /// must not be marked as properly closed.
-    func close() -> Bool {
-        while true {
-            let isBusy = state.withLock { state in
-                state.isClosed = true
-                return state.isFlushing
+    /// Takes no more appends, flushes what there is and closes the files. Returns whether everything is durable; if not,
+    /// the directory must not be marked as properly closed.
+    func close() async -> Bool {
+        state.withLock { $0.isClosed = true }
+        do { try await flush() } catch {}  // the log knows: see below
+        let partition = self
+        return await services.io.run {
+            partition.publishWatermark(isFinal: true)
+            return partition.state.withLock { state in
+                do throws(StorageError) {
+                    try state.log.close()
+                    return state.log.poison == nil && !state.log.needsFlush
+                } catch {
+                    return false
+                }
             }
-            if !isBusy { break }
-            waitForFlush()
-        }
-        flushUntilDone()
-        return state.withLock { state in
-            do throws(StorageError) {
-                try state.log.close()
-                return state.log.poison == nil && !state.log.needsFlush
-            } catch {
-                return false
-            }
-        }
-    }
-
-    /// Takes no more appends and closes the files; for a topic that is being deleted.
-    func abandon() {
-        state.withLock { state in
-            state.isClosed = true
-            // The files are about to be removed: nothing in them is worth a failure.
-            for segment in state.log.segments { do { try segment.file.close() } catch {} }
         }
     }
 
     /// A log opened for reading looks at the disk again when a reader wants what it has not seen yet. Blocks.
+    ///
+    /// Looking costs a few small calls; the log is opened anew only when something has changed, because that may scan as
+    /// much as the writer has not summed up yet.
     func refreshIfReadOnly(upTo offset: Offset) throws(DaybookError) {
-        guard let reopen else { return }
-        if state.withLock({ offset < $0.log.recoveryPoint }) { return }
+        guard let reopening else { return }
+        let (isKnown, before) = state.withLock { (offset < $0.log.recoveryPoint, $0.appearance) }
+        if isKnown { return }
         do {
-            let fresh = try reopen()
-            state.withLock { $0.log = fresh.log }
+            // Looked at first: what changes meanwhile is seen as a change the next time.
+            let appearance = try reopening.look()
+            if appearance == before { return }
+            let fresh = try reopening.open()
+            state.withLock { ($0.log, $0.appearance) = (fresh.log, appearance) }
         } catch let error as FileError {
             throw DaybookError(error, topicPartition)
         } catch {
             preconditionFailure("opening a log throws FileError only")
         }
     }
+}
+
+/// How a log that was opened for reading sees what the writer has done since.
+struct LogReopening: Sendable {
+    let look: @Sendable () throws -> LogAppearance
+    let open: @Sendable () throws -> RecoveredLog
+}
+
+/// What a log on disk looks like from outside. Appends, flushes and new segments change it.
+struct LogAppearance: Hashable, Sendable {
+    let watermark: Watermark?
+    let segments: [String]
+    let activeSize: Int
 }
 
 /// A log as its recovery left it.

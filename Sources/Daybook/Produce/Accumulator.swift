@@ -11,6 +11,7 @@ final class Accumulator: Sendable {
 
     private let partition: Partition
     private let shared: ProducerShared
+    private let sticky: StickyPartition
     private let state: Mutex<State>
 
     /// Safety: the builder is used only under the mutex that guards this state.
@@ -28,8 +29,9 @@ final class Accumulator: Sendable {
         var barriers: [(number: Int, continuation: CheckedContinuation<Void, Never>)] = []
     }
 
-    init(_ partition: Partition, _ topic: Topic, _ shared: ProducerShared) {
+    init(_ partition: Partition, _ topic: Topic, _ sticky: StickyPartition, _ shared: ProducerShared) {
         self.partition = partition
+        self.sticky = sticky
         self.shared = shared
         let size = min(shared.configuration.batchSize, topic.configuration.maxMessageBytes)
         state = Mutex(State(builder: RecordBatchBuilder(targetSize: size.rawValue)))
@@ -91,7 +93,8 @@ final class Accumulator: Sendable {
     private func linger(_ state: inout State) {
         state.isLingering = true
         let number = state.batchNumber
-        partition.services.timer.schedule(after: shared.configuration.linger) { [weak self, io = partition.services.io] in
+        partition.services.timer.schedule(after: shared.configuration.linger) {
+            [weak self, io = partition.services.io] in
             // Compressing takes longer than a timer's job may.
             io.submit { self?.handOverLingering(number) }
         }
@@ -101,6 +104,8 @@ final class Accumulator: Sendable {
         state.withLock { state in
             if state.batchNumber == number { handOver(&state) }
         }
+        // Slow senders never fill a batch; their records are spread over the partitions all the same.
+        sticky.leave(partition.topicPartition.partition)
     }
 
     /// Seals the batch being filled, if there is one, and submits it. Under the lock, so that batches stay in order.

@@ -39,7 +39,9 @@ final class ProducerShared: Sendable {
         if let route = routes.withLock({ $0.current[name] }) { return route }
         let topic = try daybook.topic(name)
         let partitions = try topic.partitions.map { try daybook.partition($0) }
-        let route = TopicRoute(topic, partitions.map { Accumulator($0, topic, self) }, configuration.partitioner)
+        let sticky = StickyPartition(count: topic.partitionsCount)
+        let accumulators = partitions.map { Accumulator($0, topic, sticky, self) }
+        let route = TopicRoute(topic, accumulators, sticky, configuration.partitioner)
         return routes.withLock { routes in
             // Another task may have been quicker; two routes to one topic would break the order.
             if let existing = routes.current[name] { return existing }
@@ -65,12 +67,14 @@ final class TopicRoute: Sendable {
     let topic: Topic
     let accumulators: [Accumulator]
     private let partitioner: any Partitioner
-    /// Where records go that may go anywhere; changes with each batch they fill.
-    private let sticky = Atomic<Int32>(0)
+    private let sticky: StickyPartition
 
-    init(_ topic: Topic, _ accumulators: [Accumulator], _ partitioner: any Partitioner) {
+    init(
+        _ topic: Topic, _ accumulators: [Accumulator], _ sticky: StickyPartition, _ partitioner: any Partitioner
+    ) {
         self.topic = topic
         self.accumulators = accumulators
+        self.sticky = sticky
         self.partitioner = partitioner
     }
 
@@ -88,13 +92,30 @@ final class TopicRoute: Sendable {
     ) {
         let count = topic.partitionsCount
         if let chosen = partition ?? partitioner.partition(for: record, topic: topic.name, partitionsCount: count) {
-            precondition((0..<count).contains(chosen), "a partitioner returns a number from 0 to the count of partitions")
+            precondition(
+                (0..<count).contains(chosen), "a partitioner returns a number from 0 to the count of partitions")
             _ = accumulators[Int(chosen)].add(record, reserved: reserved, timestamp: now, acknowledge)
             return
         }
-        let current = sticky.load(ordering: .relaxed)
+        let current = sticky.current
         let isFinished = accumulators[Int(current)].add(record, reserved: reserved, timestamp: now, acknowledge)
-        if isFinished || acknowledge != nil { sticky.store((current + 1) % count, ordering: .relaxed) }
+        if isFinished || acknowledge != nil { sticky.leave(current) }
+    }
+}
+
+/// Where records go that may go anywhere: together to one partition, and to the next one with each batch.
+final class StickyPartition: Sendable {
+    private let count: Int32
+    private let place = Atomic<Int32>(0)
+
+    init(count: Int32) { self.count = count }
+
+    var current: Int32 { place.load(ordering: .relaxed) }
+
+    /// Goes on to the partition after `partition`, unless somebody has gone on already.
+    func leave(_ partition: Int32) {
+        _ = place.compareExchange(
+            expected: partition, desired: (partition + 1) % count, ordering: .relaxed)
     }
 }
 

@@ -18,7 +18,10 @@ final class Progress: Sendable {
     }
 
     /// Takes note of how much is done by now. Cheap enough to be called for each batch.
-    func update(_ count: Int) {
+    func update(_ count: Int) { update(count, of: total) }
+
+    /// The same where the total is known only while the work goes on.
+    func update(_ count: Int, of total: Int?) {
         guard isShown else { return }
         let now = ContinuousClock.now
         state.withLock { state in

@@ -24,6 +24,9 @@ struct StandardStream: Sendable {
     /// Whether a person looks at it.
     var isTerminal: Bool { isatty(descriptor.rawValue) == 1 }
 
+    /// Whether a progress line disturbs nobody: a person looks on, and the output goes elsewhere.
+    static var showsProgress: Bool { error.isTerminal && !output.isTerminal }
+
     /// Writes all bytes; throws `ReaderGone`, or the system's error when a disk is full.
     func writeAll(_ bytes: some Sequence<UInt8>) throws {
         do {

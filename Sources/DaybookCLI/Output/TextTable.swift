@@ -25,12 +25,19 @@ struct TextTable {
     }
 
     /// The lines of the table, each with its line feed; the titles come first. No line has blanks at its end.
-    func render() -> String {
-        let widths = columns.indices.map { column in
-            rows.map { DisplayText.width($0[column]) }.max().map { max($0, DisplayText.width(columns[column].title)) }
-                ?? DisplayText.width(columns[column].title)
+    func render() -> String { render(widths: widths(atLeast: []), hasTitles: true) }
+
+    /// The columns' widths: of the widest cell or the title, or as given where that is more.
+    func widths(atLeast least: [Int]) -> [Int] {
+        columns.indices.map { column in
+            let cells = rows.map { DisplayText.width($0[column]) }.max() ?? 0
+            return max(cells, DisplayText.width(columns[column].title), column < least.count ? least[column] : 0)
         }
-        var text = line(columns.map(\.title), widths)
+    }
+
+    /// The lines, with widths that an earlier part of the table may have set.
+    func render(widths: [Int], hasTitles: Bool) -> String {
+        var text = hasTitles ? line(columns.map(\.title), widths) : ""
         for row in rows { text += line(row, widths) }
         return text
     }

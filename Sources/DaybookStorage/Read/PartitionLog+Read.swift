@@ -73,15 +73,15 @@ extension PartitionLog {
             ? barrier : index.boundary(after: start, upTo: wish) ?? index.boundary(after: start) ?? barrier
         return ReadPlan(
             segmentBase: segment.baseOffset, file: segment.file, positions: start..<min(boundary, barrier),
-            expectedOffset: expected, headerChecksum: checksum, wanted: offset, limit: limit)
+            expectedOffset: expected, headerChecksum: checksum, epochs: segment.facts.epochStarts, wanted: offset,
+            limit: limit)
     }
 
     /// Turns what a plan read into batches, or looks closer where it met a problem; nil asks for a new plan.
     package func finishRead(_ outcome: ReadPlan.Outcome) throws(StorageError) -> ReadStep? {
         guard let segment = segments.last(where: { $0.baseOffset == outcome.segmentBase }) else { return nil }
         if outcome.batches.isEmpty {
-            // Nothing wanted within the plan (its end was an index boundary), or something is wrong with the segment.
-            if outcome.problem != nil { try rescan(segment) }
+            try rescan(segment)
             return nil
         }
         let index = try loadIndex(of: segment)
@@ -115,15 +115,9 @@ extension PartitionLog {
     /// The segment's index, from memory, from the sidecar, or by scanning.
     func loadIndex(of segment: Segment) throws(StorageError) -> SegmentIndex {
         if let index = segment.index { return index }
-        do throws(FileError) {
-            if let content = try segment.sidecar.load(trustUnflushed: true),
-                content.isSealed, content.facts == segment.facts
-            {
-                keep(content.index, for: segment)
-                return content.index
-            }
-        } catch {
-            throw .file(error)
+        if let content = segment.sidecar.load(trustUnflushed: true), content.isSealed, content.facts == segment.facts {
+            keep(content.index, for: segment)
+            return content.index
         }
         try rescan(segment)
         return segment.index ?? SegmentIndex()
@@ -142,12 +136,15 @@ extension PartitionLog {
     /// Looks at every byte of a segment and writes its sidecar anew.
     private func rescan(_ segment: Segment) throws(StorageError) {
         let following = segments.partitioningIndex { $0.baseOffset > segment.baseOffset }
+        // Another segment's offsets are never found here; nor are those that the active one is yet to give.
         let end = following < segments.count ? segments[following].baseOffset : segment.nextOffset
         var index = SegmentIndex()
         if let known = segment.index { index.append(entries: [], appendTimes: known.appendTimes) }
-        let scan = SegmentScan(
-            durableBelow: max(end, segment.nextOffset), offsetLimit: max(end, segment.nextOffset),
-            indexInterval: configuration.indexIntervalBytes, appendTime: segment.facts.lastAppendTime)
+        var scan = SegmentScan(
+            durableBelow: end, offsetLimit: end, indexInterval: configuration.indexIntervalBytes,
+            appendTime: segment.facts.lastAppendTime)
+        scan.isSealed = true
+        scan.knownEpochs = segment.facts.epochStarts
         let result: SegmentScan.Result
         do throws(FileError) {
             let size = max(segment.size, Position(segment.isSealed ? try segment.file.status().size : 0))
@@ -157,6 +154,7 @@ extension PartitionLog {
             throw .file(error)
         }
         segment.index = result.index
+        for damage in result.damage where !segment.damage.contains(damage) { keepBytes(of: damage, segment) }
         segment.damage = result.damage
         segment.isScanned = true
         if segment.isSealed {
@@ -165,6 +163,16 @@ extension PartitionLog {
                 segment.sidecar.forget()
                 writeSidecar(of: segment, facts: segment.facts, isFlushed: !segment.hasUnflushedBytes)
             }
+        }
+    }
+
+    /// Puts a copy of damaged bytes into quarantine. A failure is remembered, not thrown: the bytes stay where they are.
+    private func keepBytes(of damage: Damage, _ segment: Segment) {
+        guard access != .read else { return }
+        do throws(FileError) {
+            try quarantine.keep(damage, of: segment, identity: identity, now: latestTime)
+        } catch {
+            quarantineFailure = error
         }
     }
 }

@@ -21,7 +21,8 @@ extension PartitionLog {
                 case .gap(let gap): next = gap.nextOffset
                 case .batches(let batches, let following):
                     for batch in batches where batch.maxTimestamp >= timestamp && !batch.isControl {
-                        if let found = try firstRecord(of: batch, atOrAfter: timestamp) { return found }
+                        let found = try firstRecord(of: batch, from: next, atOrAfter: timestamp)
+                        if let found { return found < limit ? found : nil }
                     }
                     next = following
                 }
@@ -30,10 +31,14 @@ extension PartitionLog {
         return nil
     }
 
-    private func firstRecord(of batch: RecordBatch, atOrAfter timestamp: Timestamp) throws(StorageError) -> Offset? {
+    private func firstRecord(
+        of batch: RecordBatch, from offset: Offset, atOrAfter timestamp: Timestamp
+    ) throws(StorageError) -> Offset? {
         var found: Offset?
         do {
-            try batch.forEach { if found == nil, $0.timestamp >= timestamp { found = $0.offset } }
+            try batch.forEach {
+                if found == nil, $0.offset >= offset, $0.timestamp >= timestamp { found = $0.offset }
+            }
         } catch let error as RecordBatchError {
             throw .invalidBatch(error)
         } catch {

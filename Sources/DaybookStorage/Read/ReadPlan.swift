@@ -14,6 +14,8 @@ package struct ReadPlan: Sendable {
     let expectedOffset: Offset
     /// What the index says of that batch's header; nil when the place was not taken from the index.
     let headerChecksum: UInt32?
+    /// Who wrote what in this segment: no checksum of Kafka's covers a batch's epoch.
+    let epochs: [EpochStart]
     /// Batches that end at or before this are of no interest.
     let wanted: Offset
     /// Batches at or behind this may not be read.
@@ -54,6 +56,10 @@ package struct ReadPlan: Sendable {
                 }
                 let bytes = UnsafeRawBufferPointer(rebasing: rest[..<header.batchSize])
                 try header.verifyChecksum(of: bytes)
+                if let epoch = epochs.epoch(of: expected), epoch != header.leaderEpoch {
+                    outcome.fail(.invalid(.epoch(expected: epoch, found: header.leaderEpoch), at: place(start)))
+                    return outcome
+                }
                 if start == 0, let headerChecksum, headerChecksum != IndexEntry.headerChecksum(of: bytes) {
                     outcome.fail(.indexMismatch)
                     return outcome
@@ -69,11 +75,8 @@ package struct ReadPlan: Sendable {
                 return outcome
             }
         }
-        if start >= count, expected <= wanted, count < buffer.bytes.count {
-            // The file is shorter than it was.
-            let missing = RecordBatchError.truncated(needed: buffer.bytes.count, available: count)
-            outcome.fail(.invalid(.bytes(missing), at: place(count)))
-        }
+        // A plan always covers the batch that is wanted: the file is shorter than it was, or the index is wrong.
+        if expected <= wanted { outcome.fail(.invalid(.endsEarly, at: place(start))) }
         return outcome
     }
 

@@ -51,13 +51,17 @@ package struct LogRecovery {
         let files = try listSegments()
         var segments: [Segment] = []
         var recoveryPoint = max(knownRecoveryPoint, logStartOffset)
+        var times = AppendTimeBounds()
         for (index, file) in files.enumerated() {
             let segment = makeSegment(file.baseOffset)
+            let previous = segments.last { !$0.facts.isEmpty }?.facts
             if index + 1 < files.count {
-                let flushed = try openSealed(segment, size: file.size, end: files[index + 1].baseOffset, &report)
+                let flushed = try openSealed(
+                    segment, file, end: files[index + 1].baseOffset, behind: previous, &report
+                ) { times.estimate(at: index, behind: previous, files.map(bound), now: now) }
                 if flushed { recoveryPoint = max(recoveryPoint, segment.nextOffset) }
             } else {
-                recoveryPoint = try openLast(segment, file, recoveryPoint, &report)
+                recoveryPoint = try openLast(segment, file, recoveryPoint, behind: previous, &report)
             }
             segments.append(segment)
         }
@@ -75,8 +79,9 @@ package struct LogRecovery {
         let log = PartitionLog(
             identity: identity, directory: directory, configuration: configuration, leaderEpoch: leaderEpoch,
             logStartOffset: logStartOffset, recoveryPoint: min(recoveryPoint, segments[segments.count - 1].nextOffset),
-            segments: segments, pool: pool, access: isReadOnly ? .read : .create,
-            hasUnflushedNames: !wasClosedCleanly && !files.isEmpty && !isReadOnly)
+            segments: segments, pool: pool, quarantine: quarantine, access: isReadOnly ? .read : .create,
+            hasUnflushedNames: !wasClosedCleanly && !files.isEmpty && !isReadOnly, now: now)
+        log.sidecarFailure = segments.lazy.compactMap(\.sidecar.failure).last
         return (log, report)
     }
 
@@ -98,9 +103,12 @@ package struct LogRecovery {
 
     private func listSegments() throws(FileError) -> [SegmentOnDisk] {
         var found: [SegmentOnDisk] = []
-        for name in try pool.fileSystem.entries(of: directory) {
-            guard let baseOffset = SegmentName.baseOffset(ofLog: name) else { continue }
-            let status = try pool.fileSystem.status(of: directory.appending(name))
+        let names = try pool.withRoom { () throws(FileError) in try pool.fileSystem.entries(of: directory) }
+        for name in names {
+            // No log gets so far that its offsets could overflow; a file of such a name is somebody else's.
+            guard let baseOffset = SegmentName.baseOffset(ofLog: name), baseOffset.rawValue < 1 << 62 else { continue }
+            let path = directory.appending(name)
+            let status = try uninterrupted { () throws(FileError) in try pool.fileSystem.status(of: path) }
             guard !status.isDirectory else { continue }
             found.append(SegmentOnDisk(baseOffset: baseOffset, size: Position(status.size), modified: status.modified))
         }
@@ -113,75 +121,87 @@ package struct LogRecovery {
             access: isReadOnly ? .read : .create)
     }
 
+    private var trustsUnflushed: Bool { isSameBoot || wasClosedCleanly }
+
     /// A segment that another one follows. Returns whether its bytes are known to be flushed.
     private func openSealed(
-        _ segment: Segment, size: Position, end: Offset, _ report: inout PartitionRecovery
+        _ segment: Segment, _ file: SegmentOnDisk, end: Offset, behind previous: SegmentFacts?,
+        _ report: inout PartitionRecovery, estimatedTime: () -> Timestamp
     ) throws(FileError) -> Bool {
+        let size = file.size
         segment.isSealed = true
-        if let seal = try segment.sidecar.loadSeal(size: size.rawValue, trustUnflushed: isSameBoot || wasClosedCleanly)
-        {
+        if let seal = segment.sidecar.loadSeal(size: size.rawValue, trustUnflushed: trustsUnflushed) {
             segment.facts = seal.facts
             let isFlushed = seal.isFlushed || wasClosedCleanly
             if isFlushed { segment.flushedSize = size } else { segment.inherited = .zero..<size }
             return isFlushed
         }
-        let content = try segment.sidecar.load(trustUnflushed: isSameBoot || wasClosedCleanly)
+        let known = vouched(segment, size)
         let result = try scan(
-            segment, behind: content, to: size, durableBelow: end, offsetLimit: end, modified: now)
+            segment, behind: known, to: size, durableBelow: end, previous, isSealed: true, estimatedTime())
         segment.facts = result.facts
         segment.index = result.index
         segment.damage = result.damage
-        segment.isScanned = content == nil
+        segment.isScanned = known.content == nil
         report.scannedBytes += result.scannedBytes
         report.rebuiltSidecars.append(segment.baseOffset)
         try keep(result.damage, of: segment, &report)
         let isFlushed = wasClosedCleanly || segment.nextOffset <= knownRecoveryPoint
         if isFlushed { segment.flushedSize = size } else { segment.inherited = .zero..<size }
         if !isReadOnly {
-            if content == nil { segment.sidecar.forget() }
-            try segment.sidecar.append(
-                facts: segment.facts, index: result.index, isSealed: true, isFlushed: isFlushed)
+            if known.content == nil { segment.sidecar.forget() }
+            segment.sidecar.tryAppend(facts: segment.facts, index: result.index, isSealed: true, isFlushed: isFlushed)
         }
         return isFlushed
     }
 
-    /// The last segment, whose end has to be found. Returns the recovery point.
-    private func openLast(
-        _ segment: Segment, _ file: SegmentOnDisk, _ knownSoFar: Offset, _ report: inout PartitionRecovery
-    ) throws(FileError) -> Offset {
-        var content = try segment.sidecar.load(trustUnflushed: isSameBoot || wasClosedCleanly)
-        if let covered = content?.facts.size, covered > file.size {
-            // The file is shorter than it was: the sidecar's word counts for what was durable, not for what is there.
-            segment.sidecar.forget()
-            let promised = content!.isFlushed ? content!.facts.nextOffset : .zero
-            content = nil
-            return try scanLast(segment, file, content, max(knownSoFar, promised), &report)
-        }
-        var recoveryPoint = max(knownSoFar, segment.baseOffset)
-        if let content, content.isFlushed || wasClosedCleanly {
-            recoveryPoint = max(recoveryPoint, content.facts.nextOffset)
-        }
-        return try scanLast(segment, file, content, recoveryPoint, &report)
+    /// What a sidecar says of a segment that it does not seal.
+    private struct Vouched {
+        /// Nil when the sidecar is of no use, or speaks of more than is there.
+        var content: SidecarFile.Content?
+        /// Everything below was known to be durable.
+        var promised = Offset.zero
+        /// When the records were appended that the sidecar knows but does not vouch for any more.
+        var appendTimes: [AppendTimeChange] = []
+        var lastAppendTime: Timestamp?
     }
 
-    private func scanLast(
-        _ segment: Segment, _ file: SegmentOnDisk, _ content: SidecarFile.Content?, _ recoveryPoint: Offset,
+    private func vouched(_ segment: Segment, _ size: Position) -> Vouched {
+        guard var content = segment.sidecar.load(trustUnflushed: trustsUnflushed) else { return Vouched() }
+        if content.facts.size > size, !content.isFlushed, !wasClosedCleanly {
+            // The file is shorter than it was, but not shorter than an earlier block promised, perhaps.
+            guard let flushed = segment.sidecar.load(trustUnflushed: false) else { return Vouched() }
+            content = flushed
+        }
+        let promised = content.isFlushed || wasClosedCleanly ? content.facts.nextOffset : .zero
+        guard content.facts.size > size else { return Vouched(content: content, promised: promised) }
+        return Vouched(
+            promised: promised, appendTimes: content.index.appendTimes, lastAppendTime: content.facts.lastAppendTime)
+    }
+
+    /// The last segment, whose end has to be found. Returns the recovery point.
+    private func openLast(
+        _ segment: Segment, _ file: SegmentOnDisk, _ knownSoFar: Offset, behind previous: SegmentFacts?,
         _ report: inout PartitionRecovery
     ) throws(FileError) -> Offset {
+        let known = vouched(segment, file.size)
+        let recoveryPoint = max(knownSoFar, segment.baseOffset, known.promised)
+        let time = max(min(file.modified, now), previous?.lastAppendTime ?? .none)
         let result = try scan(
-            segment, behind: content, to: file.size, durableBelow: recoveryPoint, offsetLimit: recoveryPoint,
-            modified: file.modified)
+            segment, behind: known, to: file.size, durableBelow: recoveryPoint, previous, isSealed: false, time)
         segment.facts = result.facts
         segment.index = result.index
         segment.damage = result.damage
-        segment.isScanned = content == nil
+        segment.isScanned = known.content == nil
         report.scannedBytes += result.scannedBytes
         try keep(result.damage, of: segment, &report)
+        // A sidecar whose promise the file does not keep stays: the promise holds until the next segment has begun.
+        if !isReadOnly, known.content != nil || known.promised == .zero { segment.sidecar.tryCutUntrusted() }
         if let torn = result.tornTail {
             try cut(segment, torn, from: file.size, &report)
         }
         // What lies above the recovery point was found, not promised: it is flushed before anybody is shown it.
-        let durableSize = durableSize(of: segment, below: recoveryPoint, content)
+        let durableSize = durableSize(of: segment, below: recoveryPoint, known.content)
         segment.flushedSize = wasClosedCleanly ? segment.size : durableSize
         if segment.hasUnflushedBytes { segment.inherited = segment.flushedSize..<segment.size }
         return wasClosedCleanly ? max(recoveryPoint, segment.nextOffset) : recoveryPoint
@@ -198,15 +218,29 @@ package struct LogRecovery {
     }
 
     private func scan(
-        _ segment: Segment, behind content: SidecarFile.Content?, to size: Position, durableBelow: Offset,
-        offsetLimit: Offset, modified: Timestamp
+        _ segment: Segment, behind known: Vouched, to size: Position, durableBelow: Offset, _ previous: SegmentFacts?,
+        isSealed: Bool, _ time: Timestamp
     ) throws(FileError) -> SegmentScan.Result {
-        try SegmentScan(
-            durableBelow: durableBelow, offsetLimit: offsetLimit, indexInterval: configuration.indexIntervalBytes,
-            appendTime: min(modified, now)
-        ).run(
-            segment.file, behind: content?.facts ?? SegmentFacts(baseOffset: segment.baseOffset),
-            index: content?.index ?? SegmentIndex(), to: size)
+        var index = known.content?.index ?? SegmentIndex()
+        index.append(entries: [], appendTimes: known.appendTimes)
+        var scan = SegmentScan(
+            durableBelow: durableBelow, offsetLimit: durableBelow, indexInterval: configuration.indexIntervalBytes,
+            appendTime: known.lastAppendTime ?? time)
+        scan.isSealed = isSealed
+        scan.wasClosedCleanly = wasClosedCleanly
+        scan.previousEpoch = previous?.lastEpoch
+        return try scan.run(
+            segment.file, behind: known.content?.facts ?? SegmentFacts(baseOffset: segment.baseOffset), index: index,
+            to: size)
+    }
+
+    /// What is known of a segment's append times without looking into it.
+    private func bound(_ file: SegmentOnDisk) -> AppendTimeBounds.Source {
+        let sidecar = makeSegment(file.baseOffset).sidecar
+        let facts =
+            sidecar.loadSeal(size: file.size.rawValue, trustUnflushed: trustsUnflushed)?.facts
+            ?? sidecar.load(trustUnflushed: trustsUnflushed)?.facts
+        return AppendTimeBounds.Source(first: facts.flatMap { $0.isEmpty ? nil : $0.firstAppendTime }, file.modified)
     }
 
     // MARK: what is taken out of service
@@ -214,11 +248,7 @@ package struct LogRecovery {
     private func keep(_ damage: [Damage], of segment: Segment, _ report: inout PartitionRecovery) throws(FileError) {
         for range in damage {
             report.damage.append((segment.baseOffset, range))
-            guard !isReadOnly else { continue }
-            try quarantine.keep(
-                range.positions, of: segment.file, segment: segment.baseOffset, identity: identity,
-                offsets: "\(range.offsets.lowerBound)..<\(range.offsets.upperBound)",
-                reason: "corruption: \(range.reason)", now: now)
+            if !isReadOnly { try quarantine.keep(range, of: segment, identity: identity, now: now) }
         }
     }
 

@@ -13,8 +13,16 @@ package struct SegmentScan {
     /// Batches found behind damage must begin at or below this; at least `durableBelow`.
     package var offsetLimit: Offset
     package var indexInterval: ByteCount
-    /// For batches whose append time no sidecar knows.
+    /// For batches whose append time neither they nor a sidecar know.
     package var appendTime: Timestamp
+    /// Another segment begins at `offsetLimit`: what claims offsets from there on does not belong here.
+    package var isSealed = false
+    /// The log was closed properly: invalid bytes with valid batches behind them are damage wherever they are.
+    package var wasClosedCleanly = false
+    /// Of the batch before the segment.
+    package var previousEpoch: LeaderEpoch?
+    /// Who wrote what, where that is known.
+    package var knownEpochs: [EpochStart] = []
 
     package init(durableBelow: Offset, offsetLimit: Offset, indexInterval: ByteCount, appendTime: Timestamp) {
         self.durableBelow = durableBelow
@@ -39,28 +47,35 @@ package struct SegmentScan {
         var result = Result(facts: facts, index: index)
         result.scannedBytes = max(0, facts.size.distance(to: end))
         var walker = BatchWalker(
-            file, from: facts.size, to: end, expecting: facts.nextOffset, epoch: facts.lastEpoch)
+            file, from: facts.size, to: end, expecting: facts.nextOffset, epoch: facts.lastEpoch ?? previousEpoch,
+            knownEpochs: knownEpochs)
         while true {
+            if isSealed, walker.expectedOffset >= offsetLimit { return result }
             switch try walker.next() {
             case .end:
                 return result
             case .batch(let header, let bytes, _):
                 // Known append times (from a sidecar that outlived its index) go before the estimate.
                 let known = result.index.appendTime(of: header.baseOffset)
-                let isKnown = result.index.appendTimes.last.map { $0.offset > header.baseOffset } ?? false
-                let time = isKnown ? known : max(appendTime, result.facts.lastAppendTime)
+                let isKnown = result.index.appendTimes.last.map { $0.offset >= header.baseOffset } ?? false
+                let estimate = header.timestampType == .append ? header.maxTimestamp : appendTime
+                let time = isKnown ? known : max(estimate, result.facts.lastAppendTime)
                 result.index.note(
                     bytes, header, behind: result.facts, appendTime: time, interval: indexInterval, keepTimes: isKnown)
                 result.facts.absorb(header, hash: result.facts.hash(with: bytes, header), appendTime: time)
             case .invalid(let reason, let position):
                 let expected = walker.expectedOffset
-                guard expected < durableBelow else {
+                guard expected < durableBelow || wasClosedCleanly else {
                     result.tornTail = (position, reason)
                     return result
                 }
                 let search = Resynchronisation(
-                    file: file, end: end, offsets: expected..<offsetLimit, index: result.index)
+                    file: file, end: end, offsets: expected..<max(expected, searchLimit), index: result.index)
                 guard let found = try search.next(behind: position) else {
+                    guard expected < durableBelow else {
+                        result.tornTail = (position, reason)
+                        return result
+                    }
                     result.damage.append(
                         Damage(positions: position..<end, offsets: expected..<durableBelow, reason: reason))
                     try Self.stepOver(position..<end, of: file, to: durableBelow, &result.facts)
@@ -74,6 +89,12 @@ package struct SegmentScan {
                 walker.seek(to: found.position, expecting: found.header.baseOffset)
             }
         }
+    }
+
+    /// The largest offset at which a batch behind damage may begin.
+    private var searchLimit: Offset {
+        if isSealed { return offsetLimit.advanced(by: -1) }
+        return wasClosedCleanly ? .max : offsetLimit
     }
 
     private static func stepOver(

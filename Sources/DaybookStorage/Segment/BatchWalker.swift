@@ -23,17 +23,23 @@ package struct BatchWalker: ~Copyable {
     package private(set) var position: Position
     package private(set) var expectedOffset: Offset
     private var epoch: LeaderEpoch
+    private let knownEpochs: [EpochStart]
 
     /// Walks from `position`, where the batch with `expectedOffset` should stand, up to `end`.
+    ///
+    /// `epoch` is that of the batch before. `knownEpochs` says who wrote what, where that is known; elsewhere epochs are
+    /// compared with those of the neighbours, because no checksum covers them.
     package init(
         _ file: PooledFile, from position: Position = .zero, to end: Position, expecting expectedOffset: Offset,
-        epoch: LeaderEpoch? = nil
+        epoch: LeaderEpoch? = nil, knownEpochs: [EpochStart] = []
     ) {
         self.file = file
         self.end = end
         self.position = position
         self.expectedOffset = expectedOffset
-        self.epoch = epoch ?? LeaderEpoch(rawValue: .min)
+        // −1 is Kafka's "unknown"; nothing below it is an epoch.
+        self.epoch = epoch ?? LeaderEpoch(rawValue: -1)
+        self.knownEpochs = knownEpochs
         bufferStart = position
         let stride = min(1 << 20, max(4096, position.distance(to: end)))
         buffer = .allocate(byteCount: stride, alignment: 16)
@@ -63,17 +69,48 @@ package struct BatchWalker: ~Copyable {
             return .invalid(.bytes(.truncated(needed: header.batchSize, available: batch.count)), at: position)
         }
         do { try header.verifyChecksum(of: batch) } catch { return .invalid(.bytes(error), at: position) }
-        if let problem = chainProblem(header) { return .invalid(problem, at: position) }
+        if header.baseOffset != expectedOffset {
+            return .invalid(.offset(expected: expectedOffset, found: header.baseOffset), at: position)
+        }
+        if let problem = try epochProblem(header) { return .invalid(problem, at: position) }
         defer { position = position.advanced(by: header.batchSize) }
         expectedOffset = header.nextOffset
         epoch = header.leaderEpoch
         return .batch(header, batch, at: position)
     }
 
-    private func chainProblem(_ header: BatchHeader) -> InvalidBatch? {
-        if header.baseOffset != expectedOffset { return .offset(expected: expectedOffset, found: header.baseOffset) }
-        if header.leaderEpoch < epoch { return .epochWentBack(previous: epoch, found: header.leaderEpoch) }
-        return nil
+    /// Epochs rise or stay. Where they seem not to, one batch carries a wrong one, and the two that follow tell which.
+    private func epochProblem(_ header: BatchHeader) throws(FileError) -> InvalidBatch? {
+        let found = header.leaderEpoch
+        if let known = knownEpochs.epoch(of: header.baseOffset) {
+            return found == known ? nil : .epoch(expected: known, found: found)
+        }
+        if found == epoch { return nil }
+        let next = try successor(of: header, at: position)
+        if found < epoch {
+            // Two batches against one: the one before was wrong, and has been let through.
+            if let next, next.header.leaderEpoch < epoch, next.header.leaderEpoch >= found { return nil }
+            return .epochWentBack(previous: epoch, found: found)
+        }
+        guard let next, next.header.leaderEpoch < found, next.header.leaderEpoch >= epoch else { return nil }
+        if let third = try successor(of: next.header, at: next.position), third.header.leaderEpoch >= found {
+            return nil
+        }
+        return .epoch(expected: next.header.leaderEpoch, found: found)
+    }
+
+    /// The header that follows, when it continues the offsets.
+    private func successor(
+        of header: BatchHeader, at position: Position
+    ) throws(FileError) -> (header: BatchHeader, position: Position)? {
+        let place = position.advanced(by: header.batchSize)
+        guard place.distance(to: end) >= BatchHeader.size else { return nil }
+        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: BatchHeader.size, alignment: 16)
+        defer { bytes.deallocate() }
+        guard try file.read(into: bytes, at: place) == bytes.count,
+            let next = try? BatchHeader(decoding: UnsafeRawBufferPointer(bytes)), next.baseOffset == header.nextOffset
+        else { return nil }
+        return (next, place)
     }
 
     /// `count` bytes at the cursor, or fewer where the file turns out to be shorter.
@@ -90,5 +127,13 @@ package struct BatchWalker: ~Copyable {
             return UnsafeRawBufferPointer(rebasing: buffer[..<min(count, bufferCount)])
         }
         return UnsafeRawBufferPointer(rebasing: buffer[offset..<offset + count])
+    }
+}
+
+extension [EpochStart] {
+    /// The epoch whose records include `offset`; nil before the first start. O(log starts).
+    func epoch(of offset: Offset) -> LeaderEpoch? {
+        let count = partitioningIndex { $0.startOffset > offset }
+        return count > 0 ? self[count - 1].epoch : nil
     }
 }

@@ -20,6 +20,8 @@ package final class SidecarFile {
     /// How far the last block reaches.
     private(set) var coveredSize = Position.zero
     private(set) var isSealedAndFlushed = false
+    /// Why the sidecar could not be read or written the last time that happened. It costs time, nothing else.
+    private(set) var failure: FileError?
 
     init(identity: LogIdentity, baseOffset: Offset, directory: FilePath, pool: DescriptorPool) {
         self.identity = identity
@@ -40,11 +42,20 @@ package final class SidecarFile {
     /// Reads all blocks that may be trusted and prepares to append behind them; nil when there is none.
     ///
     /// `trustUnflushed`: blocks about bytes that had not been flushed count as well, because the machine has not been
-    /// restarted since. The file's absence, damage, or another segment's content in it all mean nil. O(size).
-    func load(trustUnflushed: Bool) throws(FileError) -> Content? {
+    /// restarted since. The file's absence, damage, another segment's content in it, or that it cannot be read: all
+    /// mean nil. O(size).
+    func load(trustUnflushed: Bool) -> Content? {
         forget()
-        guard let bytes = try AtomicFile.read(path, in: pool.fileSystem) else {
-            mayHoldMore = false
+        let bytes: [UInt8]
+        do throws(FileError) {
+            let content = try pool.withRoom { () throws(FileError) in
+                try AtomicFile.read(path, limit: Self.largest, in: pool.fileSystem)
+            }
+            mayHoldMore = content != nil
+            guard let content else { return nil }
+            bytes = content
+        } catch {
+            failure = error
             return nil
         }
         var content: Content?
@@ -83,12 +94,21 @@ package final class SidecarFile {
     /// Reads only the last block, for a segment that should be sealed; nil when it does not seal `size` bytes.
     ///
     /// One read of a few kilobytes, however large the index is.
-    func loadSeal(size: Int, trustUnflushed: Bool) throws(FileError) -> (facts: SegmentFacts, isFlushed: Bool)? {
-        let file: any File
-        do { file = try pool.fileSystem.open(path, .read) } catch  where error.errno == .noSuchFileOrDirectory {
+    func loadSeal(size: Int, trustUnflushed: Bool) -> (facts: SegmentFacts, isFlushed: Bool)? {
+        do throws(FileError) {
+            return try readSeal(size: size, trustUnflushed: trustUnflushed)
+        } catch {
+            if error.errno != .noSuchFileOrDirectory { failure = error }
             return nil
         }
-        let total = try file.status().size
+    }
+
+    private func readSeal(
+        size: Int, trustUnflushed: Bool
+    ) throws(FileError) -> (facts: SegmentFacts, isFlushed: Bool)? {
+        let file = try pool.withRoom { () throws(FileError) in try pool.fileSystem.open(path, .read) }
+        let total = try uninterrupted { () throws(FileError) in try file.status() }.size
+        guard total <= Self.largest else { throw FileError(.read, path, .fileTooLarge) }
         var tail = 4096
         while true {
             let start = max(0, total - tail)
@@ -110,6 +130,10 @@ package final class SidecarFile {
             try file.close()
             isSealedAndFlushed = block.isFlushed
             coveredSize = block.facts.size
+            // The blocks before hold the index entries: the next block goes behind them.
+            length = total
+            nextNumber = block.number &+ 1
+            mayHoldMore = false
             return (block.facts, block.isFlushed)
         }
     }
@@ -124,8 +148,8 @@ package final class SidecarFile {
             appendTimes: Array(times))
         let bytes = block.encoded(for: identity)
         // Opened for each block: blocks are rare, and descriptors are better spent on segments.
-        let file = try pool.fileSystem.open(path, .create)
-        if mayHoldMore { try file.truncate(to: length) }
+        let file = try pool.withRoom { () throws(FileError) in try pool.fileSystem.open(path, .create) }
+        if mayHoldMore { try uninterrupted { () throws(FileError) in try file.truncate(to: length) } }
         mayHoldMore = true
         try Self.write(bytes, to: file, at: Position(length))
         try file.close()
@@ -137,6 +161,38 @@ package final class SidecarFile {
         coveredSize = facts.size
         isSealedAndFlushed = isSealed && isFlushed
     }
+
+    /// As `append`; a failure is remembered, not thrown.
+    func tryAppend(facts: SegmentFacts, index: SegmentIndex, isSealed: Bool, isFlushed: Bool) {
+        do throws(FileError) {
+            try append(facts: facts, index: index, isSealed: isSealed, isFlushed: isFlushed)
+        } catch {
+            failure = error
+        }
+    }
+
+    /// Cuts what was not trusted off the file. Before the segment grows again: to a later open, on the same start of the
+    /// machine, blocks of an earlier life would look like this one's.
+    ///
+    /// A failure is remembered, not thrown.
+    func tryCutUntrusted() {
+        guard mayHoldMore else { return }
+        do throws(FileError) {
+            try cutUntrusted()
+        } catch {
+            failure = error
+        }
+    }
+
+    private func cutUntrusted() throws(FileError) {
+        let file = try pool.withRoom { () throws(FileError) in try pool.fileSystem.open(path, .readWrite) }
+        try uninterrupted { () throws(FileError) in try file.truncate(to: length) }
+        try file.close()
+        mayHoldMore = false
+    }
+
+    /// No sidecar is larger; what is, is something else.
+    private static var largest: Int { 64 << 20 }
 
     /// Begins anew: the next block written replaces all there is.
     func forget() {

@@ -1,0 +1,111 @@
+// Verification of one partition: which files its folder holds, how its segments follow each other, and whether all that
+// was once durable is there. A segment's bytes are the business of `SegmentVerification`.
+
+internal import DaybookFiles
+internal import DaybookModel
+internal import DaybookRecords
+internal import DaybookStorage
+internal import SystemPackage
+
+/// The checks of one partition. Blocks.
+struct PartitionVerification {
+    private let subject: VerificationSubject
+    private let folder: FilePath
+    /// The folder's name, for findings.
+    private let name: String
+    private let pool: DescriptorPool
+    private let progress: VerificationProgress
+    private var report: VerificationReport
+
+    init(
+        _ subject: VerificationSubject, layout: DirectoryLayout, pool: DescriptorPool, progress: VerificationProgress
+    ) {
+        self.subject = subject
+        folder = layout.partition(subject.topicPartition)
+        name = subject.topicPartition.description
+        self.pool = pool
+        self.progress = progress
+        report = VerificationReport(directory: layout.root.string)
+    }
+
+    mutating func run() throws -> VerificationReport {
+        guard try pool.fileSystem.exists(folder) else {
+            let promised = Offset.zero..<(subject.watermark?.highWatermark ?? .zero)
+            report.find(.missing, name, offsets: promised, "the partition's folder is missing")
+            return report
+        }
+        let names = try pool.fileSystem.entries(of: folder)
+        let bases = names.compactMap { SegmentName.baseOffset(ofLog: $0) }.sorted()
+        report.segmentsCount = bases.count
+        let logStart = subject.watermark?.logStartOffset ?? .zero
+        var expected = logStart
+        var epoch: LeaderEpoch?
+        for (index, base) in bases.enumerated() {
+            let following = index + 1 < bases.count ? bases[index + 1] : nil
+            checkChain(base, after: expected)
+            var segment = SegmentVerification(
+                SegmentSubject(
+                    baseOffset: base, following: following, previousEpoch: epoch,
+                    durableBelow: subject.wasClosedCleanly ? .max : subject.watermark?.highWatermark ?? .zero),
+                partition: subject, folder: folder, pool: pool, progress: progress)
+            let result = try segment.run()
+            report.add(result.report)
+            expected = max(expected, result.nextOffset)
+            epoch = result.lastEpoch ?? epoch
+        }
+        checkEnd(expected, last: bases.last.map { SegmentName.log($0) })
+        try checkOthers(names, Set(bases))
+        return report
+    }
+
+    private mutating func checkChain(_ base: Offset, after expected: Offset) {
+        let file = "\(name)/\(SegmentName.log(base))"
+        if base > expected {
+            report.find(.missing, file, offsets: expected..<base, "no segment before this one holds these offsets")
+        } else if base < expected, base != .zero {
+            report.find(.overlap, file, offsets: base..<expected, "the segment before this one holds these offsets too")
+        }
+    }
+
+    /// Compares the end of the log with what was promised.
+    private mutating func checkEnd(_ logEnd: Offset, last: String?) {
+        let file = last.map { "\(name)/\($0)" } ?? name
+        guard let watermark = subject.watermark else {
+            if subject.wasClosedCleanly, subject.topicID != nil, logEnd > .zero {
+                report.find(.watermark, "watermarks", "there is no entry for \(name)")
+            }
+            return
+        }
+        if watermark.highWatermark > logEnd {
+            report.find(
+                .missing, file, offsets: logEnd..<watermark.highWatermark,
+                "these offsets were once durable and are in no file")
+        } else if subject.wasClosedCleanly, watermark.highWatermark < logEnd {
+            report.find(
+                .watermark, "watermarks", offsets: watermark.highWatermark..<logEnd,
+                "the entry of \(name) is behind the log, although the directory was closed properly")
+        } else if watermark.highWatermark < logEnd {
+            let count = watermark.highWatermark.distance(to: logEnd)
+            report.note(file, "\(count) records at the end are written and not yet known to be durable")
+        }
+    }
+
+    private mutating func checkOthers(_ names: [String], _ bases: Set<Offset>) throws {
+        for file in names.sorted() where SegmentName.baseOffset(ofLog: file) == nil {
+            let log =
+                file.hasSuffix(SegmentName.sidecarSuffix)
+                ? SegmentName.baseOffset(ofLog: file.dropLast(SegmentName.sidecarSuffix.count) + SegmentName.logSuffix)
+                : nil
+            guard let log else {
+                report.note("\(name)/\(file)", "Daybook does not know this file")
+                continue
+            }
+            guard !bases.contains(log) else { continue }
+            let bytes = try AtomicFile.read(folder.appending(file), in: pool.fileSystem) ?? []
+            let facts = SidecarInspection(bytes).summaries.last?.facts
+            report.find(
+                .missing, "\(name)/\(SegmentName.log(log))", offsets: log..<max(log, facts?.nextOffset ?? log),
+                "the segment is missing, its sidecar is there")
+        }
+    }
+}

@@ -1,0 +1,114 @@
+// What verification found, as a value: the engine neither prints nor logs it.
+// How it is found is in the files beside this one.
+
+public import DaybookModel
+
+/// The state of a data directory, as far as its bytes tell.
+public struct VerificationReport: Sendable {
+    /// Something that is not as it should be.
+    public struct Finding: Sendable, Hashable, CustomStringConvertible {
+        public enum Kind: String, Sendable, CaseIterable {
+            /// Bytes that are not what was written.
+            case corruption
+            /// The incomplete end of a log, as a crash leaves it; the next open for writing cuts it.
+            case tornTail
+            /// Offsets, files or folders that should be there and are not.
+            case missing
+            /// Two segments claim the same offsets.
+            case overlap
+            /// The checksum is right and still the records cannot be read.
+            case undecodable
+            /// A derived file is damaged, or does not agree with its segment. Costs time at the next open, no records.
+            case sidecar
+            case watermark
+            case registry
+            case state
+        }
+        public let kind: Kind
+        /// Relative to the data directory.
+        public let file: String
+        /// The bytes of the file that it is about, where it is about some.
+        public let positions: Range<Position>?
+        /// The offsets it concerns, where it concerns some.
+        public let offsets: Range<Offset>?
+        /// What is wrong, in a few words.
+        public let reason: String
+
+        public var description: String {
+            var place = file
+            if let positions { place += ", positions \(positions.lowerBound)..<\(positions.upperBound)" }
+            if let offsets { place += ", offsets \(offsets.lowerBound)..<\(offsets.upperBound)" }
+            return "\(kind.rawValue): \(place): \(reason)"
+        }
+    }
+
+    /// Something worth knowing that is as it may be.
+    public struct Note: Sendable, Hashable, CustomStringConvertible {
+        /// Relative to the data directory.
+        public let file: String
+        public let reason: String
+
+        public var description: String { "\(file): \(reason)" }
+    }
+
+    public let directory: String
+    /// In the order of files and positions.
+    public internal(set) var findings: [Finding] = []
+    public internal(set) var notes: [Note] = []
+    /// A writer had the directory open; what was under way at its end counts as a note.
+    public internal(set) var hasLiveWriter = false
+    /// The last writer closed the directory properly: then everything on disk must be whole.
+    public internal(set) var wasClosedCleanly = false
+    public internal(set) var topicsCount = 0
+    public internal(set) var partitionsCount = 0
+    public internal(set) var segmentsCount = 0
+    public internal(set) var batchesCount: Int64 = 0
+    public internal(set) var recordsCount: Int64 = 0
+    /// Bytes of segments that were read.
+    public internal(set) var bytes = ByteCount.bytes(0)
+    public internal(set) var duration: Duration = .zero
+
+    /// Whether there are no findings.
+    public var isClean: Bool { findings.isEmpty }
+
+    init(directory: String) { self.directory = directory }
+
+    mutating func find(
+        _ kind: Finding.Kind, _ file: String, positions: Range<Position>? = nil, offsets: Range<Offset>? = nil,
+        _ reason: String
+    ) {
+        findings.append(
+            Finding(
+                kind: kind, file: file, positions: positions?.isEmpty == true ? nil : positions,
+                offsets: offsets?.isEmpty == true ? nil : offsets, reason: reason))
+    }
+
+    mutating func note(_ file: String, _ reason: String) { notes.append(Note(file: file, reason: reason)) }
+
+    /// A finding where it counts, a note where it may be so.
+    mutating func report(
+        isFinding: Bool, _ kind: Finding.Kind, _ file: String, positions: Range<Position>? = nil,
+        offsets: Range<Offset>? = nil, _ reason: String
+    ) {
+        if isFinding {
+            find(kind, file, positions: positions, offsets: offsets, reason)
+        } else {
+            note(file, reason)
+        }
+    }
+
+    /// Adds what was found in a part of the directory.
+    mutating func add(_ part: VerificationReport) {
+        findings += part.findings
+        notes += part.notes
+        segmentsCount += part.segmentsCount
+        batchesCount += part.batchesCount
+        recordsCount += part.recordsCount
+        bytes = .bytes(bytes.rawValue + part.bytes.rawValue)
+    }
+
+    mutating func sort() {
+        findings.sort { ($0.file, $0.positions?.lowerBound ?? .zero) < ($1.file, $1.positions?.lowerBound ?? .zero) }
+        notes.sort { $0.file < $1.file }
+    }
+}

@@ -1,0 +1,183 @@
+// The reading behind `consume`: where each partition begins and ends, one partition after the other or all in turn, and
+// the notes about what is not shown.
+
+import ArgumentParser
+import Daybook
+
+/// One run of `consume`.
+struct ConsumeRun {
+    private let daybook: Daybook
+    private let isolation: Isolation
+    private let key: [UInt8]?
+    private var recordsLeft: Int
+    private var printer: RecordPrinter
+    private var cursors: [Cursor] = []
+    private let progress = Progress(label: "Records looked at", isShown: StandardStream.showsProgress)
+    private var lookedAt = 0
+    /// Records behind the limit that a reader of the whole log would have been shown, were they known to be durable.
+    private var unsettledCount: Int64 = 0
+
+    /// How often a follower looks for more.
+    private static let pollInterval = Duration.milliseconds(100)
+
+    private struct Cursor {
+        let partition: TopicPartition
+        var next: Offset
+        /// The readers' limit as it was when it was last looked at.
+        var limit: Offset
+        /// Exclusive; nil: no end.
+        var end: Offset?
+        /// Stop at the first record that is not before this moment.
+        var endTime: Timestamp?
+        var isDone: Bool { end.map { next >= $0 } ?? false }
+    }
+
+    init(daybook: Daybook, isolation: Isolation, key: [UInt8]?, max: Int, printer: RecordPrinter) {
+        self.daybook = daybook
+        self.isolation = isolation
+        self.key = key
+        recordsLeft = max
+        self.printer = printer
+    }
+
+    private func limit(_ offsets: PartitionOffsets) -> Offset {
+        isolation == .durable ? offsets.highWatermark : offsets.logEndOffset
+    }
+
+    // MARK: places
+
+    /// Finds out where each partition begins and ends. `until` nil: no end.
+    mutating func place(_ partitions: [TopicPartition], from: ConsumePlace, until: ConsumePlace?) async throws {
+        var outside: [String] = []
+        for partition in partitions {
+            let offsets = try await daybook.offsets(partition)
+            let limit = limit(offsets)
+            var start = try await from.offset(in: partition, of: daybook, limit: limit, isolation: isolation)
+            if start < offsets.logStartOffset {
+                note("Note: \(partition): offsets \(start) to \(offsets.logStartOffset.rawValue - 1) are gone.")
+                start = offsets.logStartOffset
+            }
+            if start > limit, until != nil {
+                outside.append("partition \(partition.partition) ends at \(limit)")
+                start = limit
+            }
+            var cursor = Cursor(partition: partition, next: start, limit: limit)
+            let unsettled = limit.distance(to: offsets.logEndOffset)
+            switch until {
+            case nil: break
+            case .time(let time):
+                cursor.endTime = time
+                cursor.end = try await daybook.offset(partition, forTimestamp: time, isolation: isolation)
+            case .offset(let offset):
+                cursor.end = offset
+                unsettledCount += min(max(0, limit.distance(to: offset)), unsettled)
+            case .beginning, .end:
+                cursor.end = limit
+                unsettledCount += unsettled
+            }
+            cursors.append(cursor)
+        }
+        if outside.count == partitions.count, case .offset(let offset) = from {
+            let places = outside.prefix(3).joined(separator: ", ") + (outside.count > 3 ? ", …" : "")
+            throw CommandFailure("There is no offset \(offset) to begin at: \(places).")
+        }
+    }
+
+    // MARK: reading
+
+    /// Reads one partition after the other up to its end as it was at the beginning.
+    mutating func readToEnd() async throws {
+        for index in cursors.indices {
+            cursors[index].end = min(cursors[index].end ?? .max, cursors[index].limit)
+            while !isOver, !cursors[index].isDone {
+                guard try await readSome(index) else { break }
+            }
+        }
+    }
+
+    /// Reads all partitions in turn, and waits for more where there is none.
+    mutating func follow() async throws {
+        while !isOver, cursors.contains(where: { !$0.isDone }) {
+            var hasMoved = false
+            for index in cursors.indices where !isOver && !cursors[index].isDone {
+                if try await readSome(index) { hasMoved = true }
+            }
+            if hasMoved { continue }
+            try send()
+            try await Task.sleep(for: Self.pollInterval)
+        }
+    }
+
+    private var isOver: Bool { recordsLeft == 0 || Interruption.isRequested }
+
+    /// Reads and prints some batches of a partition; returns whether there were any.
+    private mutating func readSome(_ index: Int) async throws -> Bool {
+        let cursor = cursors[index]
+        if cursor.next >= cursor.limit {
+            cursors[index].limit = limit(try await daybook.offsets(cursor.partition))
+            guard cursor.next < cursors[index].limit else { return false }
+        }
+        let result = try await daybook.read(cursor.partition, from: cursor.next, isolation: isolation)
+        printer.begin(cursor.partition)
+        for element in result.elements where !isOver && !cursors[index].isDone {
+            switch element {
+            case .gap(let gap):
+                progress.finish()
+                note(
+                    "Note: \(cursor.partition): offsets \(gap.baseOffset) to \(gap.nextOffset.rawValue - 1) cannot be read "
+                        + "(\(gap.cause.rawValue)).")
+                cursors[index].next = gap.nextOffset
+            case .batch(let batch):
+                try print(batch, index)
+                lookedAt += batch.recordsCount
+                progress.update(lookedAt)
+            }
+        }
+        return result.nextOffset > cursor.next
+    }
+
+    private mutating func print(_ batch: RecordBatch, _ index: Int) throws {
+        let cursor = cursors[index]
+        defer { cursors[index].next = max(cursor.next, batch.nextOffset) }
+        // A control batch holds a mark for the log, no data.
+        if batch.isControl { return }
+        let (partition, first, appendTime) = (cursor.partition, cursor.next, batch.appendTime)
+        var end = cursor.end ?? .max
+        let endTime = cursor.end == nil ? cursor.endTime : nil
+        defer { if end != .max { cursors[index].end = end } }
+        try batch.forEach { record in
+            guard record.offset >= first, record.offset < end, recordsLeft > 0 else { return }
+            if let endTime, record.timestamp >= endTime { end = record.offset }
+            guard record.offset < end, isWanted(record) else { return }
+            printer.add(record, partition, appendTime: appendTime)
+            recordsLeft -= 1
+        }
+        if printer.isFull { try send() }
+    }
+
+    private func isWanted(_ record: borrowing RecordView) -> Bool {
+        guard let key else { return true }
+        guard let other = record.key, other.byteCount == key.count else { return false }
+        return other.withUnsafeBytes { $0.elementsEqual(key) }
+    }
+
+    private mutating func send() throws {
+        let bytes = printer.take()
+        guard !bytes.isEmpty else { return }
+        progress.finish()
+        try StandardStream.output.writeAll(bytes)
+    }
+
+    /// Sends the rest and says what has not been shown. A follower ends with Control-C: that is no failure.
+    mutating func finish(isFollower: Bool) throws {
+        try send()
+        progress.finish()
+        if isFollower { return }
+        if Interruption.isRequested { throw ExitCode(Interruption.exitCode) }
+        if isolation == .durable, unsettledCount > 0, recordsLeft > 0 {
+            note(
+                "Note: \(counted(Int(unsettledCount), "more record")) written but not yet known to be durable; "
+                    + "--isolation pagecache shows \(unsettledCount == 1 ? "it" : "them").")
+        }
+    }
+}

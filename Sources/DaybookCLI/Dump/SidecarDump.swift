@@ -1,0 +1,83 @@
+// One sidecar file, block by block: what each covers, and what is wrong where bytes are no sound block.
+// Whether it agrees with its segment is what `verify` tells.
+
+import Daybook
+import DaybookFiles
+import DaybookStorage
+import SystemPackage
+
+/// Shows one `.sidecar` file.
+struct SidecarDump {
+    let file: FilePath
+    let fileSystem: PosixFileSystem
+    let isJSON: Bool
+
+    func run() throws {
+        let inspection = SidecarInspection(try AtomicFile.read(file, in: fileSystem) ?? [])
+        if isJSON {
+            let summaries = inspection.summaries.map { ($0.positions.lowerBound, json($0)) }
+            let problems = inspection.problems.map { ($0.positions.lowerBound, json($0)) }
+            for (_, value) in (summaries + problems).sorted(by: { $0.0 < $1.0 }) {
+                try StandardStream.output.writeLine(value.text)
+            }
+            return
+        }
+        var table = TextTable(columns: [
+            .right("position"), .right("number"), .left("state"), .right("covers"), .left("offsets"),
+            .right("records"), .right("batches"), .left("hash"), .left("append times"), .left("timestamps"),
+            .left("epochs"), .right("index"), .left("partition"), .left("topic id"),
+        ])
+        for summary in inspection.summaries { table.addRow(cells(summary)) }
+        try StandardStream.output.writeAll(table.render().utf8)
+        for problem in inspection.problems {
+            let (start, end) = (problem.positions.lowerBound, problem.positions.upperBound)
+            try StandardStream.output.writeLine("  damaged: positions \(start)..<\(end): \(problem.reason)")
+        }
+    }
+
+    private func cells(_ summary: SidecarInspection.Summary) -> [String] {
+        let facts = summary.facts
+        return [
+            summary.positions.lowerBound.description, String(summary.number), state(summary), facts.size.description,
+            "\(facts.baseOffset)..<\(facts.nextOffset)", String(facts.recordsCount), String(facts.batchesCount),
+            String(facts.hash, radix: 16),
+            "\(MomentText.format(facts.firstAppendTime)) … \(MomentText.format(facts.lastAppendTime))",
+            "\(MomentText.format(facts.firstTimestamp)) … \(MomentText.format(facts.maxTimestamp))",
+            facts.epochStarts.map { "\($0.epoch) from \($0.startOffset)" }.joined(separator: ", "),
+            String(summary.entries.count), String(summary.partition), String(summary.topicID, radix: 16),
+        ]
+    }
+
+    private func state(_ summary: SidecarInspection.Summary) -> String {
+        (summary.isSealed ? "sealed" : "open") + (summary.isFlushed ? ", flushed" : ", not flushed")
+    }
+
+    private func json(_ summary: SidecarInspection.Summary) -> JSONValue {
+        let facts = summary.facts
+        let epochs = facts.epochStarts.map { start -> JSONValue in
+            ["epoch": .integer(start.epoch.rawValue), "startOffset": .integer(start.startOffset.rawValue)]
+        }
+        return [
+            "file": .string(file.string), "position": .integer(summary.positions.lowerBound.rawValue),
+            "size": .integer(summary.positions.lowerBound.distance(to: summary.positions.upperBound)),
+            "number": .integer(summary.number), "isSealed": .bool(summary.isSealed),
+            "isFlushed": .bool(summary.isFlushed), "topicId": .string(String(summary.topicID, radix: 16)),
+            "partition": .integer(summary.partition), "baseOffset": .integer(facts.baseOffset.rawValue),
+            "nextOffset": .integer(facts.nextOffset.rawValue), "coveredBytes": .integer(facts.size.rawValue),
+            "recordsCount": .integer(facts.recordsCount), "batchesCount": .integer(facts.batchesCount),
+            "hash": .integer(facts.hash), "firstAppendTime": .string(MomentText.format(facts.firstAppendTime)),
+            "lastAppendTime": .string(MomentText.format(facts.lastAppendTime)),
+            "firstTimestamp": .string(MomentText.format(facts.firstTimestamp)),
+            "maxTimestamp": .string(MomentText.format(facts.maxTimestamp)), "epochs": .array(epochs),
+            "indexEntries": .integer(summary.entries.count),
+            "appendTimeChanges": .integer(summary.appendTimes.count),
+        ]
+    }
+
+    private func json(_ problem: SidecarInspection.Problem) -> JSONValue {
+        [
+            "file": .string(file.string), "position": .integer(problem.positions.lowerBound.rawValue),
+            "end": .integer(problem.positions.upperBound.rawValue), "damage": .string(problem.reason),
+        ]
+    }
+}
