@@ -8,9 +8,13 @@ public struct ByteCount: RawRepresentable, Hashable, Comparable, Sendable, Custo
     @inlinable
     public init(rawValue: Int) { self.rawValue = rawValue }
 
+    /// So many bytes.
     public static func bytes(_ count: Int) -> ByteCount { ByteCount(rawValue: count) }
+    /// So many times 1024 bytes.
     public static func kibibytes(_ count: Int) -> ByteCount { ByteCount(rawValue: count << 10) }
+    /// So many times 1024² bytes.
     public static func mebibytes(_ count: Int) -> ByteCount { ByteCount(rawValue: count << 20) }
+    /// So many times 1024³ bytes.
     public static func gibibytes(_ count: Int) -> ByteCount { ByteCount(rawValue: count << 30) }
 
     @inlinable

@@ -1,4 +1,5 @@
-// The three promises an append can ask for, weakest to strongest. What each survives is the durability contract.
+// The three promises an append can ask for, weakest to strongest. What each survives is the durability contract;
+// keeping the promise is the partition's work in the engine.
 
 /// What is promised when an append is acknowledged.
 public enum Durability: String, Hashable, Comparable, Sendable, CaseIterable {

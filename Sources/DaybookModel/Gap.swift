@@ -3,6 +3,7 @@
 
 /// A range of offsets that cannot be read, with the reason.
 public struct Gap: Hashable, Sendable, CustomStringConvertible {
+    /// Why the offsets cannot be read.
     public enum Cause: String, Hashable, Sendable {
         /// The bytes are damaged, or missing though they were known to be durable; see the quarantine folder.
         case quarantined

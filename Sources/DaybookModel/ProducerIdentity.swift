@@ -1,4 +1,5 @@
-// The fields of a batch that name the producer who wrote it. They are carried and stored here as Kafka has them.
+// The fields of a batch that name the producer who wrote it. They are carried and stored here as Kafka has them;
+// nothing here gives out ids or compares sequences.
 
 /// The number of a producer: Int64, −1 for none.
 public struct ProducerID: RawRepresentable, Hashable, Sendable {

@@ -1,4 +1,5 @@
-// A moment in time as Kafka writes it: milliseconds since 1970. Reading a clock is the engine's business, not this file's.
+// A moment in time as Kafka writes it: milliseconds since 1970, and who put it on a record.
+// Reading a clock is the engine's business, not this file's.
 
 /// A moment, in milliseconds since 1970-01-01T00:00:00Z.
 ///

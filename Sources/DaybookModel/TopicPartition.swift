@@ -1,4 +1,5 @@
 // The names of a log: topic name, partition number, and the folder name that follows from them (Kafka's naming).
+// Every layer above names partitions with these; nothing here looks at a file system.
 
 /// A topic name that obeys Kafka's rules: 1–249 of `[A-Za-z0-9._-]`, neither `.` nor `..`.
 public struct TopicName: Hashable, Comparable, Sendable, CustomStringConvertible {

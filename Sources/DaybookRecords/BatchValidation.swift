@@ -1,4 +1,5 @@
 // What a log demands of a batch that it did not build itself, before it appends it: the checks of a Kafka broker.
+// Reading from disk asks for less: the header's own checks, the checksum, and the decoder's.
 
 internal import DaybookModel
 

@@ -1,9 +1,11 @@
 // The one record of a control batch: the end of a transaction, as Kafka's brokers write it.
+// Read by whoever isolates readers from open transactions; ordinary readers skip control batches.
 
 package import DaybookModel
 
 /// A transaction marker: how the producer's transaction ended.
 package struct ControlRecord: Hashable, Sendable {
+    /// How the transaction ended, with Kafka's number for it.
     package enum Kind: Int16, Sendable {
         case abort = 0
         case commit = 1

@@ -5,7 +5,7 @@ package import DaybookCompression
 package import DaybookModel
 
 /// Builds record batches. Not thread-safe.
-package final class RecordBatchBuilder {
+package struct RecordBatchBuilder: ~Copyable {
     /// What goes into the header of every batch this builder makes.
     package struct Options: Sendable {
         package var compression: Compression
@@ -29,6 +29,8 @@ package final class RecordBatchBuilder {
     package let targetSize: Int
     private var memory: UnsafeMutableRawBufferPointer
     private var filled = BatchLayout.records
+    /// What the batch before took.
+    private var lastSize = 0
     package private(set) var recordsCount: Int32 = 0
     private var baseTimestamp = Timestamp.none
     private var maxTimestamp = Timestamp.none
@@ -49,7 +51,7 @@ package final class RecordBatchBuilder {
     ///
     /// A record that is alone larger than the target gets a batch of its own. O(bytes of the record).
     @discardableResult
-    package func append(
+    package mutating func append(
         key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?, headers: [RecordHeader], timestamp: Timestamp
     ) -> Bool {
         if recordsCount == 0 { baseTimestamp = timestamp }
@@ -81,7 +83,7 @@ package final class RecordBatchBuilder {
 
     /// An owned record, with `timestamp` where the record has none.
     @discardableResult
-    package func append(_ record: Record, timestamp: Timestamp) -> Bool {
+    package mutating func append(_ record: Record, timestamp: Timestamp) -> Bool {
         record.key.withBytes { key in
             record.value.withBytes { value in
                 append(key: key, value: value, headers: record.headers, timestamp: record.timestamp ?? timestamp)
@@ -99,7 +101,7 @@ package final class RecordBatchBuilder {
     ///
     /// The records stay uncompressed when compression does not shrink them, or shrinks them so far that the
     /// decompression limits would refuse to read them back. After an error of the library the batch is still there.
-    package func seal(using compressor: Compressor) throws(CompressionError) -> EncodedBatch {
+    package mutating func seal(using compressor: Compressor) throws(CompressionError) -> EncodedBatch {
         precondition(recordsCount > 0, "an empty batch cannot be sealed")
         if options.compression != .none, let batch = try sealCompressed(using: compressor) {
             reset()
@@ -114,12 +116,13 @@ package final class RecordBatchBuilder {
     }
 
     /// Drops what has been collected.
-    package func reset() {
+    package mutating func reset() {
+        lastSize = filled
         filled = BatchLayout.records
         recordsCount = 0
     }
 
-    private func sealCompressed(using compressor: Compressor) throws(CompressionError) -> EncodedBatch? {
+    private borrowing func sealCompressed(using compressor: Compressor) throws(CompressionError) -> EncodedBatch? {
         let records = UnsafeRawBufferPointer(rebasing: memory[BatchLayout.records..<filled])
         let bound = Compressor.bound(records.count, options.compression)
         let output = UnsafeMutableRawBufferPointer.allocate(byteCount: BatchLayout.records + bound, alignment: 16)
@@ -153,17 +156,19 @@ package final class RecordBatchBuilder {
 
     /// Makes room for `size` more bytes; false when the batch is full.
     @inline(__always)
-    private func reserve(_ size: Int) -> Bool {
+    private mutating func reserve(_ size: Int) -> Bool {
         let needed = filled + size
         if needed > targetSize && recordsCount > 0 { return false }
         if needed > memory.count { grow(to: needed) }
         return true
     }
 
-    /// Small at first, because ten thousand partitions may each have a batch open; then straight to the full size.
-    private func grow(to needed: Int) {
+    /// As much as the last batch took, and then twice as much each time: ten thousand partitions may each have a small
+    /// batch open, while full batches get their memory at once.
+    private mutating func grow(to needed: Int) {
         precondition(needed <= Int(Int32.max), "a record batch holds at most 2 GiB")
-        let capacity = needed <= 4096 && memory.count == 0 ? 4096 : max(needed, targetSize)
+        let wish = memory.count == 0 ? max(4096, lastSize + lastSize / 8) : memory.count * 2
+        let capacity = max(needed, min(wish, targetSize))
         let larger = UnsafeMutableRawBufferPointer.allocate(byteCount: capacity, alignment: 16)
         if filled > BatchLayout.records {
             larger.copyMemory(from: UnsafeRawBufferPointer(rebasing: memory[..<filled]))

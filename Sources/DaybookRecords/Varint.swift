@@ -3,9 +3,11 @@
 
 /// Sizes and bytes of zigzag varints.
 package enum Varint {
+    /// 0, −1, 1, −2, 2 … as 0, 1, 2, 3, 4 …, so that small numbers of either sign are short.
     @inline(__always)
     package static func zigzag(_ value: Int64) -> UInt64 { UInt64(bitPattern: (value << 1) ^ (value >> 63)) }
 
+    /// The number whose zigzag form `raw` is.
     @inline(__always)
     package static func unzigzag(_ raw: UInt64) -> Int64 { Int64(bitPattern: raw >> 1) ^ -Int64(bitPattern: raw & 1) }
 

@@ -1,4 +1,5 @@
-// The framing that Kafka's clients ask for, looked at byte by byte, and frames of other writers that must be readable.
+// The framing that Kafka's clients ask for, looked at byte by byte,
+// and frames of other writers that must be readable.
 
 import DaybookCompression
 import Testing

@@ -1,4 +1,5 @@
-// Bytes that are no stream, or not only one: a typed error and nothing worse, and the decompressor goes on working.
+// Bytes that are no stream, or not only one: a typed error and nothing worse,
+// and the decompressor goes on working.
 
 import DaybookCompression
 import Testing

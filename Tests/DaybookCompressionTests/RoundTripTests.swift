@@ -1,4 +1,5 @@
-// What is compressed comes back equal: every codec, every kind of level, every kind of input, contexts used again.
+// What is compressed comes back equal: every codec, every kind of level, every kind of input,
+// with contexts that are used again.
 
 import DaybookCompression
 import Testing

@@ -1,4 +1,5 @@
-// Byte counts as people write them, and as they are written for people.
+// Byte counts as people write them in files and on the command line,
+// and as they are written for people.
 
 import DaybookModel
 import Testing

@@ -1,4 +1,5 @@
-// Which texts are topic names, and what the refusal of the others says.
+// Which texts are topic names by Kafka's rules,
+// and what the refusal of the others says.
 
 import DaybookModel
 import Testing

@@ -1,4 +1,5 @@
-// A partition's folder name and the way back from it.
+// A partition's folder name and the way back from it,
+// for folders that Daybook makes and for those that it does not.
 
 import DaybookModel
 import Testing

@@ -1,4 +1,5 @@
-// The 61 bytes of a batch's header: decoded, encoded, and each check that a header alone allows.
+// The 61 bytes of a batch's header: decoded, encoded,
+// and each check that a header alone allows.
 
 import DaybookCompression
 import DaybookModel

@@ -1,4 +1,5 @@
-// The table in the documentation of `BatchLayout` says the same as the constants below it.
+// The table in the documentation of `BatchLayout` says the same as the constants below it:
+// the source file itself is read and compared.
 
 import DaybookRecords
 import Foundation

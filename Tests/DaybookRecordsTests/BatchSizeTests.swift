@@ -1,4 +1,5 @@
-// How large batches become: the target, records beyond it, what compression makes of them and when it is left out.
+// How large batches become: the target, records beyond it,
+// what compression makes of them and when it is left out.
 
 import DaybookCompression
 import DaybookModel
@@ -12,11 +13,12 @@ struct BatchSizeTests {
     func target(target: Int) throws {
         // Attributes, deltas, lengths and a header count of one byte each, and the length itself.
         let record = Record(key: nil as [UInt8]?, value: [UInt8](repeating: 1, count: 3))
-        let builder = RecordBatchBuilder(targetSize: target)
+        var builder = RecordBatchBuilder(targetSize: target)
         var sizes: [Int] = []
         while builder.append(record, timestamp: .none) { sizes.append(builder.size) }
         #expect(sizes.first == 61 + 10)
-        #expect(builder.size <= target && builder.size + 12 > target)
+        let size10 = builder.size
+        #expect(size10 <= target && size10 + 12 > target)
         let size = builder.size
         let batch = try builder.seal(using: Compressor())
         #expect(batch.count == size && batch.recordsCount == sizes.count)
@@ -27,11 +29,16 @@ struct BatchSizeTests {
     func exactly() throws {
         let value = [UInt8](repeating: 1, count: 30)
         let first = try Batches.build([Record(key: nil, value: value)]).count
-        let builder = RecordBatchBuilder(targetSize: first + 37)
-        #expect(builder.append(Record(key: nil, value: value), timestamp: Timestamp.none))
-        #expect(builder.append(Record(key: nil, value: value), timestamp: Timestamp.none))
-        #expect(builder.size == builder.targetSize)
-        #expect(!builder.append(Record(key: nil as [UInt8]?, value: nil), timestamp: .none))
+        var builder = RecordBatchBuilder(targetSize: first + 37)
+        let isAdded11 = builder.append(Record(key: nil, value: value), timestamp: Timestamp.none)
+        #expect(isAdded11)
+        let isAdded12 = builder.append(Record(key: nil, value: value), timestamp: Timestamp.none)
+        #expect(isAdded12)
+        let size13 = builder.size
+        let targetSize13 = builder.targetSize
+        #expect(size13 == targetSize13)
+        let isAdded14 = builder.append(Record(key: nil as [UInt8]?, value: nil), timestamp: .none)
+        #expect(!isAdded14)
     }
 
     @Test("a record larger than the target gets a batch of its own", arguments: [100, 5000, 100_000, 3 << 20])
@@ -41,22 +48,31 @@ struct BatchSizeTests {
             key: Array("k".utf8), value: generator.bytes(count), headers: [RecordHeader("h", "v")],
             timestamp: Timestamp.none)
         let small = Record(key: "k", value: "v")
-        let builder = RecordBatchBuilder(targetSize: 93)
-        #expect(builder.append(small, timestamp: .none))
-        #expect(!builder.append(large, timestamp: .none), "not beside another")
-        #expect(builder.recordsCount == 1)
+        var builder = RecordBatchBuilder(targetSize: 93)
+        let isAdded15 = builder.append(small, timestamp: .none)
+        #expect(isAdded15)
+        let isAdded16 = builder.append(large, timestamp: .none)
+        #expect(!isAdded16, "not beside another")
+        let recordsCount17 = builder.recordsCount
+        #expect(recordsCount17 == 1)
         _ = try builder.seal(using: Compressor())
-        #expect(builder.append(large, timestamp: .none))
-        #expect(!builder.append(small, timestamp: .none), "nothing beside it")
-        #expect(try Batches.read(builder.seal(using: Compressor()).array).map(\.record) == [large])
-        #expect(builder.append(small, timestamp: .none))
+        let isAdded18 = builder.append(large, timestamp: .none)
+        #expect(isAdded18)
+        let isAdded19 = builder.append(small, timestamp: .none)
+        #expect(!isAdded19, "nothing beside it")
+        let sealed20 = try builder.seal(using: Compressor())
+        #expect(try Batches.read(sealed20.array).map(\.record) == [large])
+        let isAdded21 = builder.append(small, timestamp: .none)
+        #expect(isAdded21)
     }
 
     @Test("the target has a floor, so that a record fits", arguments: [Int.min, -1, 0, 61])
     func floor(target: Int) throws {
-        let builder = RecordBatchBuilder(targetSize: target)
-        #expect(builder.append(Record(key: "k", value: "v"), timestamp: .none))
-        #expect(try builder.seal(using: Compressor()).recordsCount == 1)
+        var builder = RecordBatchBuilder(targetSize: target)
+        let isAdded22 = builder.append(Record(key: "k", value: "v"), timestamp: .none)
+        #expect(isAdded22)
+        let sealed23 = try builder.seal(using: Compressor())
+        #expect(sealed23.recordsCount == 1)
     }
 
     @Test("no record takes more than its bound", arguments: [0xb0d as UInt64])
@@ -64,12 +80,13 @@ struct BatchSizeTests {
         var generator = SeededGenerator(seed: seed)
         for round in 0..<500 {
             let record = generator.record(near: 0)
-            let builder = RecordBatchBuilder(targetSize: 1 << 20)
+            var builder = RecordBatchBuilder(targetSize: 1 << 20)
             builder.append(
                 Record(key: nil as [UInt8]?, value: nil),
                 timestamp: Timestamp(milliseconds: round % 2 == 0 ? 0 : 1 << 61))
             let before = builder.size
-            #expect(builder.append(record, timestamp: .none))
+            let isAdded24 = builder.append(record, timestamp: .none)
+            #expect(isAdded24)
             let taken = builder.size - before
             #expect(taken <= RecordBatchBuilder.maximumSize(of: record), "seed \(seed), round \(round)")
             #expect(taken + 36 > RecordBatchBuilder.maximumSize(of: record), "the bound is not wide")
@@ -107,7 +124,7 @@ struct BatchSizeTests {
         for (ratio, codec) in [(2, CompressionCodec.none), (10_000, compression.codec)] {
             let limits = DecompressionLimits(maximum: .mebibytes(1), ratio: ratio, alwaysAllowed: .kibibytes(1))
             let options = RecordBatchBuilder.Options(compression: compression, limits: limits)
-            let builder = RecordBatchBuilder(targetSize: 1000, options: options)
+            var builder = RecordBatchBuilder(targetSize: 1000, options: options)
             builder.append(zeros, timestamp: .none)
             let batch = try builder.seal(using: Compressor())
             #expect(batch.header.codec == codec)

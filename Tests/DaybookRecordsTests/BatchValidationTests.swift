@@ -1,4 +1,5 @@
-// Each rule that a batch from outside must obey before it is appended.
+// Each rule that a batch from outside must obey before it is appended,
+// broken one at a time.
 
 import DaybookCompression
 import DaybookModel

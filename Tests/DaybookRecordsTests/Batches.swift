@@ -1,4 +1,5 @@
 // Batches built and read in one line each, and records drawn from a seed.
+// What must not use the code under test is in HandmadeBatch.
 
 import DaybookCompression
 import DaybookModel
@@ -21,7 +22,7 @@ enum Batches {
     ) throws -> EncodedBatch {
         let options = RecordBatchBuilder.Options(
             compression: compression, producer: producer, isTransactional: isTransactional)
-        let builder = RecordBatchBuilder(targetSize: targetSize, options: options)
+        var builder = RecordBatchBuilder(targetSize: targetSize, options: options)
         for record in records where !builder.append(record, timestamp: Timestamp(milliseconds: 1_700_000_000_000)) {
             throw DoesNotFit()
         }

@@ -1,4 +1,5 @@
-// CRC-32C: known answers, and the instruction, the table and the joining of two checksums against a bitwise one.
+// CRC-32C: known answers,
+// and the instruction, the table and the joining of two checksums against a bitwise one.
 
 import CDaybookShims
 import DaybookRecords

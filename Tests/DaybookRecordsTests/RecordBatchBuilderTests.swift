@@ -1,4 +1,5 @@
-// What the builder writes: nulls, headers, timestamps, the header's fields; and that it can be used again and again.
+// What the builder writes: nulls, headers, timestamps, the batch header's fields;
+// and that it can be used again and again. Sizes are in BatchSizeTests.
 
 import DaybookCompression
 import DaybookModel
@@ -89,18 +90,24 @@ struct RecordBatchBuilderTests {
             (Int64.min, Int64(0)), (-2, .max), (.max, -2), (1, .min), (.max, .min), (.min, .max),
         ])
     func farTimestamps(first: Int64, second: Int64) throws {
-        let builder = RecordBatchBuilder(targetSize: 1000)
-        #expect(builder.append(Record(key: "a", value: "a"), timestamp: Timestamp(milliseconds: first)))
-        #expect(!builder.append(Record(key: "b", value: "b"), timestamp: Timestamp(milliseconds: second)))
-        #expect(builder.append(Record(key: "c", value: "c"), timestamp: Timestamp(milliseconds: first)))
-        #expect(try builder.seal(using: Compressor()).recordsCount == 2)
-        #expect(builder.append(Record(key: "b", value: "b"), timestamp: Timestamp(milliseconds: second)))
-        #expect(try Batches.read(builder.seal(using: Compressor()).array).first?.record.timestamp?.rawValue == second)
+        var builder = RecordBatchBuilder(targetSize: 1000)
+        let isAdded1 = builder.append(Record(key: "a", value: "a"), timestamp: Timestamp(milliseconds: first))
+        #expect(isAdded1)
+        let isAdded2 = builder.append(Record(key: "b", value: "b"), timestamp: Timestamp(milliseconds: second))
+        #expect(!isAdded2)
+        let isAdded3 = builder.append(Record(key: "c", value: "c"), timestamp: Timestamp(milliseconds: first))
+        #expect(isAdded3)
+        let sealed4 = try builder.seal(using: Compressor())
+        #expect(sealed4.recordsCount == 2)
+        let isAdded5 = builder.append(Record(key: "b", value: "b"), timestamp: Timestamp(milliseconds: second))
+        #expect(isAdded5)
+        let sealed6 = try builder.seal(using: Compressor())
+        #expect(try Batches.read(sealed6.array).first?.record.timestamp?.rawValue == second)
     }
 
     @Test("a record's own timestamp is taken before the caller's")
     func ownTimestamp() throws {
-        let builder = RecordBatchBuilder(targetSize: 1000)
+        var builder = RecordBatchBuilder(targetSize: 1000)
         builder.append(Record(key: "a", value: "a", timestamp: Timestamp(milliseconds: 3)), timestamp: .none)
         builder.append(Record(key: "a", value: "a"), timestamp: Timestamp(milliseconds: 9))
         let records = try Batches.read(builder.seal(using: Compressor()).array)
@@ -126,7 +133,7 @@ struct RecordBatchBuilderTests {
     @Test("one builder makes many batches, and none knows of the one before", arguments: [0xb11d as UInt64])
     func reuse(seed: UInt64) throws {
         var generator = SeededGenerator(seed: seed)
-        let builder = RecordBatchBuilder(targetSize: 3000)
+        var builder = RecordBatchBuilder(targetSize: 3000)
         let compressor = Compressor()
         let decoder = RecordDecoder()
         var kept: [(EncodedBatch, [PlacedRecord])] = []
@@ -135,12 +142,18 @@ struct RecordBatchBuilderTests {
             let records = generator.records(upTo: 20).filter { builder.append($0, timestamp: .none) }
             if round % 7 == 0 {
                 builder.reset()
-                #expect(builder.isEmpty && builder.size == 61 && builder.recordsCount == 0)
+                let isEmpty7 = builder.isEmpty
+                let recordsCount7 = builder.recordsCount
+                let size7 = builder.size
+                #expect(isEmpty7 && size7 == 61 && recordsCount7 == 0)
                 continue
             }
-            #expect(builder.recordsCount == Int32(records.count))
+            let recordsCount8 = builder.recordsCount
+            #expect(recordsCount8 == Int32(records.count))
             kept.append((try builder.seal(using: compressor), Batches.placed(records)))
-            #expect(builder.isEmpty && builder.size == 61)
+            let isEmpty9 = builder.isEmpty
+            let size9 = builder.size
+            #expect(isEmpty9 && size9 == 61)
         }
         // Only now, so that a batch which shared memory with a later one would show it.
         for (index, (batch, records)) in kept.enumerated() {
@@ -151,7 +164,8 @@ struct RecordBatchBuilderTests {
     @Test("an empty builder has nothing to seal")
     func sealEmpty() async {
         await #expect(processExitsWith: .failure) {
-            _ = try RecordBatchBuilder(targetSize: 100).seal(using: Compressor())
+            var builder = RecordBatchBuilder(targetSize: 100)
+            _ = try builder.seal(using: Compressor())
         }
     }
 }

@@ -1,4 +1,5 @@
-// Batches as readers get them: several in the bytes of one read, decoded when asked, by anyone, at the same time.
+// Batches as readers get them: several in the bytes of one read,
+// decoded when asked, by anyone, at the same time.
 
 import DaybookCompression
 import DaybookModel

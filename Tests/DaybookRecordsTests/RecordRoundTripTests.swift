@@ -1,4 +1,5 @@
-// The property that everything else rests on: any records, put into a batch of any kind, come out as they went in.
+// The property that everything else rests on:
+// any records, put into a batch of any kind, come out as they went in.
 
 import DaybookCompression
 import DaybookModel
@@ -13,7 +14,7 @@ struct RecordRoundTripTests {
         var generator = SeededGenerator(seed: seed)
         let compressor = Compressor()
         let decoder = RecordDecoder()
-        let builder = RecordBatchBuilder(targetSize: 20_000)
+        var builder = RecordBatchBuilder(targetSize: 20_000)
         for round in 0..<400 {
             builder.options = RecordBatchBuilder.Options(
                 compression: Batches.everyCompression[Int(generator.next() % 5)],

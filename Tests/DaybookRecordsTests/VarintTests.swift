@@ -1,4 +1,5 @@
-// Zigzag varints: their bytes, their sizes, and what is refused.
+// Zigzag varints: their bytes, their sizes,
+// and what is refused.
 
 import DaybookTesting
 import Testing

@@ -51,7 +51,7 @@ struct CorruptionTests {
     private func flip(_ name: String, _ byte: Int) throws {
         var bytes = try #require(files[name])
         bytes[byte] ^= 1 << UInt8((byte * 5 + byte / 8) % 8)
-        try Disk.write(bytes, to: stage.folder.filePath.appending(name))
+        try Disk.write(bytes, to: stage.path(name))
     }
 
     private var logs: [String] { files.keys.filter { $0.hasSuffix(".log") }.sorted() }
@@ -66,7 +66,7 @@ struct CorruptionTests {
                 try stage.restore(files)
                 if !withSidecars { try stage.removeSidecars() }
                 try flip(name, byte)
-                let spoiled = try Disk.read(stage.folder.filePath.appending(name))
+                let spoiled = try Disk.read(stage.path(name))
                 let batch = try #require(batches.first { $0.positions.contains(byte) })
                 let (log, report) = try stage.open(.durable(end))
                 let seen = try log.content(maximumBytes: [1, 300, 1 << 20])
@@ -82,7 +82,7 @@ struct CorruptionTests {
                 #expect(seen.contents == model.without([batch.offsets]).contents, place)
                 if withSidecars { #expect(seen == model.without([batch.offsets]), place) }
                 #expect(seen.hasRisingTimes, place)
-                #expect(try Disk.read(stage.folder.filePath.appending(name)) == spoiled, "nothing is cut or changed")
+                #expect(try Disk.read(stage.path(name)) == spoiled, "nothing is cut or changed")
                 let kept = try stage.quarantined()
                 #expect(kept.map(\.bytes) == [Array(spoiled[batch.positions])], place)
                 #expect(
@@ -112,7 +112,7 @@ struct CorruptionTests {
             try stage.restore(files)
             try stage.removeSidecars()
             try flip(name, byte)
-            let spoiled = try Disk.read(stage.folder.filePath.appending(name))
+            let spoiled = try Disk.read(stage.path(name))
             let batch = try #require(batches.first { $0.positions.contains(byte) })
             let durable = try #require(batches.first).offsets.lowerBound
             let (log, report) = try stage.open(.durable(durable), epoch: 1)
@@ -127,7 +127,7 @@ struct CorruptionTests {
             #expect(report.damage.isEmpty, place)
             let expected = model.filter { $0.offsets.upperBound <= batch.offsets.lowerBound }
             #expect(try log.content().contents == expected.contents, place)
-            #expect(try Disk.read(stage.folder.filePath.appending(name)) == Array(bytes[..<batch.positions.lowerBound]))
+            #expect(try Disk.read(stage.path(name)) == Array(bytes[..<batch.positions.lowerBound]))
             let kept = try stage.quarantined()
             #expect(kept.map(\.bytes) == [Array(spoiled[batch.positions.lowerBound...])], place)
             #expect(kept[0].manifest.contains("reason torn tail: "))
@@ -219,7 +219,7 @@ struct CorruptionTests {
                         Int.random(in: batch.positions.lowerBound + 21..<batch.positions.upperBound, using: &random)] ^=
                         4
                 }
-                try Disk.write(bytes, to: stage.folder.filePath.appending(name))
+                try Disk.write(bytes, to: stage.path(name))
             }
             let log = try stage.open(.durable(end)).log
             let seen = try log.content(maximumBytes: [1, 400])

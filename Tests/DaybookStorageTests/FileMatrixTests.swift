@@ -52,7 +52,9 @@ struct FileMatrixTests {
 
     private static func isReadable(_ state: State) -> Bool { [.whole, .withoutSidecar, .emptySidecar].contains(state) }
 
-    @Test("C11 C7 C8 all combinations: whole segments are read, the rest is one gap, nothing is deleted, no offset reused")
+    @Test(
+        "C11 C7 C8 all combinations: whole segments are read, the rest is one gap, nothing is deleted, no offset reused"
+    )
     func matrix() throws {
         for first in State.allCases {
             for second in State.allCases {
@@ -70,7 +72,8 @@ struct FileMatrixTests {
                         return segment == 0 || Self.isReadable(states[segment - 1])
                     }
                     #expect(seen.records.contents == expected.contents, place)
-                    #expect(seen.reduce(Int64(0)) { $0 + $1.offsets.lowerBound.distance(to: $1.offsets.upperBound) } == 16)
+                    #expect(
+                        seen.reduce(Int64(0)) { $0 + $1.offsets.lowerBound.distance(to: $1.offsets.upperBound) } == 16)
                     #expect(seen.hasRisingTimes, place)
                     #expect(log.logEndOffset == end && log.recoveryPoint == end, place)
                     let lost = report.damage.map(\.damage.offsets) + report.missing
@@ -88,8 +91,10 @@ struct FileMatrixTests {
     @Test("C11 C12 C35 files that are no segments are left alone, byte for byte")
     func strangers() throws {
         let names = [
-            "00000000000000000000.log.new", "00000000000000000004.index", "4.log", "notes.txt", "0000000000000000000x.log",
-            "99999999999999999999.log", "09223372036854775807.log", "-0000000000000000001.log", "00000000000000000099.sidecar",
+            "00000000000000000000.log.new", "00000000000000000004.index", "4.log", "notes.txt",
+            "0000000000000000000x.log",
+            "99999999999999999999.log", "09223372036854775807.log", "-0000000000000000001.log",
+            "00000000000000000099.sidecar",
         ]
         for name in names { try Disk.write(pattern(100), to: stage.directory.appending(name)) }
         try PosixFileSystem().createDirectory(stage.log(77))

@@ -44,7 +44,7 @@ enum Batch {
     static func make(
         _ values: [[UInt8]], timestamps: [Int64]? = nil, _ compression: Compression = .none
     ) throws -> EncodedBatch {
-        let builder = RecordBatchBuilder(targetSize: 1 << 20, options: .init(compression: compression))
+        var builder = RecordBatchBuilder(targetSize: 1 << 20, options: .init(compression: compression))
         for (index, value) in values.enumerated() {
             let timestamp = Timestamp(milliseconds: timestamps?[index] ?? Int64(index))
             let isAdded = value.withUnsafeBytes {
@@ -126,7 +126,7 @@ extension RecordBatch {
     }
 }
 
-extension [Entry] {
+extension Collection<Entry> {
     var contents: [Entry] { map(\.content) }
     var gaps: [Range<Offset>] { compactMap { if case .gap(let range) = $0 { range } else { nil } } }
     var records: [Entry] { filter { !$0.isGap } }

@@ -10,7 +10,10 @@ import SystemPackage
 /// A stage for one log. Copies share the folder.
 struct LogStage {
     let folder: TemporaryDirectory
-    var identity: LogIdentity
+    let identity: LogIdentity
+    let directory: FilePath
+    let quarantine: FilePath
+    private let paths: Paths
     var configuration = LogConfiguration(
         segmentBytes: .bytes(600), segmentMilliseconds: .max, maximumBatchBytes: .kibibytes(64),
         indexIntervalBytes: .bytes(200))
@@ -21,11 +24,11 @@ struct LogStage {
         self.folder = try folder ?? TemporaryDirectory(prefix: "daybook-storage")
         identity = LogIdentity(
             topicPartition: TopicPartition(topic: try TopicName("orders"), partition: partition), topicID: topicID)
+        directory = self.folder.filePath.appending(identity.topicPartition.description)
+        quarantine = self.folder.filePath.appending("quarantine")
+        paths = Paths(self.folder.filePath)
         try PosixFileSystem().createDirectory(directory)
     }
-
-    var directory: FilePath { folder.filePath.appending(identity.topicPartition.description) }
-    var quarantine: FilePath { folder.filePath.appending("quarantine") }
 
     /// How the log was left, and what is known about it.
     struct Before {
@@ -64,43 +67,47 @@ struct LogStage {
 
     // MARK: files
 
-    func log(_ base: Int64) -> FilePath { directory.appending(SegmentName.log(Offset(base))) }
-    func sidecar(_ base: Int64) -> FilePath { directory.appending(SegmentName.sidecar(Offset(base))) }
+    func log(_ base: Int64) -> FilePath { path("\(directoryName)/\(SegmentName.log(Offset(base)))") }
+    func sidecar(_ base: Int64) -> FilePath { path("\(directoryName)/\(SegmentName.sidecar(Offset(base)))") }
 
-    /// Every file of the data directory, by its path below it.
+    /// A file of the data directory by its path below it.
+    func path(_ name: String) -> FilePath { paths[name] }
+    private var directoryName: String { "\(identity.topicPartition)" }
+    private var folders: [(name: String, path: FilePath)] { [(directoryName, directory), ("quarantine", quarantine)] }
+
+    /// Every file of the partition and of the quarantine, by its path below the data directory.
     func snapshot() throws -> [String: [UInt8]] {
         var files: [String: [UInt8]] = [:]
-        for folder in try Disk.names(self.folder.filePath) {
-            for name in try Disk.names(self.folder.filePath.appending(folder)) {
-                files["\(folder)/\(name)"] = try Disk.read(self.folder.filePath.appending(folder).appending(name))
+        for folder in folders where try PosixFileSystem().exists(folder.path) {
+            for name in try Disk.names(folder.path) {
+                files["\(folder.name)/\(name)"] = try Disk.read(path("\(folder.name)/\(name)"))
             }
         }
         return files
     }
 
-    /// Makes the data directory what it was.
+    /// Makes these files what they were, and removes all others.
     func restore(_ files: [String: [UInt8]]) throws {
-        for folder in try Disk.names(self.folder.filePath) {
-            let path = self.folder.filePath.appending(folder)
-            for name in try Disk.names(path) where files["\(folder)/\(name)"] == nil {
-                try Disk.remove(path.appending(name))
+        for folder in folders where try PosixFileSystem().exists(folder.path) {
+            var isEmpty = true
+            for name in try Disk.names(folder.path) {
+                if files["\(folder.name)/\(name)"] == nil {
+                    try Disk.remove(path("\(folder.name)/\(name)"))
+                } else {
+                    isEmpty = false
+                }
             }
-            if folder != identity.topicPartition.description, try Disk.names(path).isEmpty {
-                try PosixFileSystem().removeDirectory(path)
-            }
+            if isEmpty { try PosixFileSystem().removeDirectory(folder.path) }
         }
-        for (name, bytes) in files {
-            let path = self.folder.filePath.appending(name)
-            if try !PosixFileSystem().exists(path.removingLastComponent()) {
-                try PosixFileSystem().createDirectory(path.removingLastComponent())
-            }
-            try Disk.write(bytes, to: path)
+        for folder in folders where files.keys.contains(where: { $0.hasPrefix(folder.name + "/") }) {
+            if try !PosixFileSystem().exists(folder.path) { try PosixFileSystem().createDirectory(folder.path) }
         }
+        for (name, bytes) in files { try Disk.write(bytes, to: path(name)) }
     }
 
     func removeSidecars() throws {
         for name in try Disk.names(directory) where name.hasSuffix(SegmentName.sidecarSuffix) {
-            try Disk.remove(directory.appending(name))
+            try Disk.remove(path("\(directoryName)/\(name)"))
         }
     }
 
@@ -108,12 +115,25 @@ struct LogStage {
     func quarantined() throws -> [(bytes: [UInt8], manifest: String)] {
         guard try PosixFileSystem().exists(quarantine) else { return [] }
         return try Disk.names(quarantine).filter { $0.hasSuffix(".manifest") }.map { name in
-            let manifest = try Disk.read(quarantine.appending(name))
-            return (
-                try Disk.read(quarantine.appending(name.dropLast(9) + ".bytes")),
-                String(decoding: manifest, as: UTF8.self)
-            )
+            let manifest = try Disk.read(path("quarantine/\(name)"))
+            let bytes = try Disk.read(path("quarantine/\(name.dropLast(9)).bytes"))
+            return (bytes, String(decoding: manifest, as: UTF8.self))
         }
+    }
+}
+
+/// Paths that were made once: making one takes longer in a debug build than reading the file.
+private final class Paths {
+    private let root: FilePath
+    private var known: [String: FilePath] = [:]
+
+    init(_ root: FilePath) { self.root = root }
+
+    subscript(name: String) -> FilePath {
+        if let path = known[name] { return path }
+        let path = root.appending(name)
+        known[name] = path
+        return path
     }
 }
 

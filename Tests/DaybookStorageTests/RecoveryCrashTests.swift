@@ -58,7 +58,9 @@ struct RecoveryCrashTests {
         #expect(kept.filter { $0.manifest.contains("torn tail") }.map(\.bytes) == [tail], place)
         #expect(kept.contains { $0.manifest.contains("corruption") }, place)
         let more = try log.fill(1, clock: stage.clock)
-        #expect(try stage.open(.durable(log.recoveryPoint)).log.content().contents == expected.contents + more.contents, place)
+        #expect(
+            try stage.open(.durable(log.recoveryPoint)).log.content().contents == expected.contents + more.contents,
+            place)
     }
 
     @Test("C9 one crash, at every call and with every kind of torn write")

@@ -37,7 +37,9 @@ struct TruncationTests {
         return Array(inside.prefix(length / batch * 2))
     }
 
-    @Test("C1 C2 C3 the last segment cut at every length, above the recovery point: a torn tail, and two more opens agree")
+    @Test(
+        "C1 C2 C3 the last segment cut at every length, above the recovery point: a torn tail, and two more opens agree"
+    )
     func lastAbove() throws {
         let base = try #require(bases.last)
         let path = stage.log(base)
@@ -56,7 +58,9 @@ struct TruncationTests {
                 #expect((report.tornTail != nil) == (length != valid), place)
                 #expect(log.activeSegment.size == Position(valid), place)
                 #expect(try Disk.read(path).count == valid, place)
-                #expect(try stage.quarantined().map(\.bytes) == (length == valid ? [] : [Array(whole[valid..<length])]), place)
+                #expect(
+                    try stage.quarantined().map(\.bytes) == (length == valid ? [] : [Array(whole[valid..<length])]),
+                    place)
                 let more = try log.fill(1, clock: stage.clock)
                 let (again, second) = try stage.open(.durable(log.recoveryPoint))
                 #expect(second.tornTail == nil && second.damage.isEmpty, place)
@@ -137,7 +141,8 @@ struct TruncationTests {
             return try Disk.read(other.log(log.segments[1].baseOffset.rawValue))
         case .zeroChecksumHeader:
             // A header that is plausible but for a checksum of zero, and no records.
-            return Array(first[..<8].dropLast()) + [UInt8(end.rawValue)] + Array(first[8..<17]) + [0, 0, 0, 0] + Array(first[21..<61])
+            return Array(first[..<8].dropLast()) + [UInt8(end.rawValue)] + Array(first[8..<17]) + [0, 0, 0, 0]
+                + Array(first[21..<61])
         }
     }
 
@@ -153,7 +158,8 @@ struct TruncationTests {
                     try Disk.append(bytes, to: stage.log(base))
                     let (log, report) = try stage.open(before, epoch: 1)
                     let place = Comment(rawValue: "\(tail), \(before), sidecars \(withSidecars)")
-                    if tail == .olderFrame || tail == .otherLogsFrame, before.wasClosedCleanly, log.logEndOffset != end {
+                    if tail == .olderFrame || tail == .otherLogsFrame, before.wasClosedCleanly, log.logEndOffset != end
+                    {
                         // Closed cleanly, nothing known, valid frames of higher offsets behind: kept as they are.
                         #expect(try log.content().records.prefix(model.count).contents == model.contents, place)
                         continue
@@ -213,12 +219,15 @@ struct TruncationTests {
                     let start = Int.random(in: 0..<bytes.count, using: &random)
                     let count = Int.random(in: 1...8, using: &random)
                     for index in start..<min(start + count, bytes.count) {
-                        bytes[index] = [0, 0xff, 0x7f, UInt8.random(in: 0...255, using: &random)].randomElement(using: &random) ?? 0
+                        bytes[index] =
+                            [0, 0xff, 0x7f, UInt8.random(in: 0...255, using: &random)].randomElement(using: &random)
+                            ?? 0
                     }
                 }
-                try Disk.write(bytes, to: stage.folder.filePath.appending(name))
+                try Disk.write(bytes, to: stage.path(name))
             }
-            let before: LogStage.Before = [.unknown, .durable(end), .clean, .killed].randomElement(using: &random) ?? .clean
+            let before: LogStage.Before =
+                [.unknown, .durable(end), .clean, .killed].randomElement(using: &random) ?? .clean
             let log = try stage.open(before, epoch: 7).log
             let seen = try log.content(maximumBytes: [1, 10_000])
             for entry in seen.records.contents where entry.offsets.lowerBound < end {

@@ -53,9 +53,8 @@ struct WriteFaultTests {
             }
         }
         // Reads go on, whatever happened; a read that the disk refuses once is answered the second time.
-        do { #expect(try log.content(maximumBytes: [100]) == run.model) } catch {
-            #expect(try log.content() == run.model)
-        }
+        let seen = try (try? log.content(maximumBytes: [100])) ?? log.content()
+        #expect(seen == run.model)
         do throws(StorageError) { try log.close() } catch { run.errors.append(error) }
         return run
     }

@@ -76,11 +76,28 @@ extension Partition {
 
     /// Appends on the calling thread, which may block: it must not be one of Swift's cooperative threads.
     ///
-    /// For `.durable` it also waits for the flush, and does it itself unless one is under way.
+    /// With nobody else at work on the partition this thread does everything itself, the flush for `.durable` included.
+    /// Otherwise the batch joins the queue and this thread sleeps: many threads that each wait for the lock would burn
+    /// the CPU that the one with the lock needs.
     func appendBlocking(_ batch: EncodedBatch, _ durability: Durability) throws(DaybookError) -> BatchReceipt {
+        let isAlone = inbox.withLock { inbox in
+            defer { inbox.isDraining = true }
+            return !inbox.isDraining
+        }
+        guard isAlone else {
+            let answer = BlockingAnswer<Result<BatchReceipt, DaybookError>>()
+            submit(AppendRequest(batch: batch, durability: durability) { answer.give($0) })
+            return try answer.wait().get()
+        }
         let outcome = state.withLock { state -> Result<AppendResult, DaybookError> in
             Result { () throws(DaybookError) in try append(batch, &state) }
         }
+        // Whoever came meanwhile is served by the I/O threads.
+        let hasFollowers = inbox.withLock { inbox in
+            inbox.isDraining = !inbox.requests.isEmpty
+            return inbox.isDraining
+        }
+        if hasFollowers { services.io.submit { self.drain() } }
         let result = try outcome.get()
         if durability == .durable { try flushBlocking(through: result.nextOffset) }
         return BatchReceipt(result, topicPartition, durability)

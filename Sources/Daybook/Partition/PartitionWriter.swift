@@ -11,7 +11,7 @@ internal import DaybookRecords
 /// partition. Records that are still in the writer when it goes away are lost: call `flush` first.
 public struct PartitionWriter: ~Copyable {
     private let partition: Partition
-    private let builder: RecordBatchBuilder
+    private var builder: RecordBatchBuilder
     private let compressor = Compressor()
     private let durability: Durability
     /// Batches appended so far.

@@ -15,8 +15,8 @@ final class Accumulator: Sendable {
     private let state: Mutex<State>
 
     /// Safety: the builder is used only under the mutex that guards this state.
-    private struct State: @unchecked Sendable {
-        let builder: RecordBatchBuilder
+    private struct State: ~Copyable, @unchecked Sendable {
+        var builder: RecordBatchBuilder
         /// Who awaits a record of the batch being filled, by the record's place in it.
         var awaited: [(index: Int, acknowledge: Acknowledgement)] = []
         /// Bytes of the memory budget that the batch being filled has taken.
@@ -101,11 +101,13 @@ final class Accumulator: Sendable {
     }
 
     private func handOverLingering(_ number: Int) {
-        state.withLock { state in
-            if state.batchNumber == number { handOver(&state) }
+        let isOurs = state.withLock { state in
+            guard state.batchNumber == number else { return false }
+            handOver(&state)
+            return true
         }
         // Slow senders never fill a batch; their records are spread over the partitions all the same.
-        sticky.leave(partition.topicPartition.partition)
+        if isOurs { sticky.leave(partition.topicPartition.partition) }
     }
 
     /// Seals the batch being filled, if there is one, and submits it. Under the lock, so that batches stay in order.

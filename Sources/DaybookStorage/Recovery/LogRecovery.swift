@@ -185,7 +185,8 @@ package struct LogRecovery {
         _ report: inout PartitionRecovery
     ) throws(FileError) -> Offset {
         let known = vouched(segment, file.size)
-        let recoveryPoint = max(knownSoFar, segment.baseOffset, known.promised)
+        // That a segment follows says nothing about those before it: it may have been begun between two flushes.
+        let recoveryPoint = max(knownSoFar, known.promised)
         let time = max(min(file.modified, now), previous?.lastAppendTime ?? .none)
         let result = try scan(
             segment, behind: known, to: file.size, durableBelow: recoveryPoint, previous, isSealed: false, time)

@@ -1,0 +1,175 @@
+// The Swift code of README and of the article "Getting started", compiled and run by `DocumentationTests`, which also
+// compares it with the documents: what stands between "// sample DOCUMENT" and "// end" must stand there, in this order.
+
+import Daybook
+
+/// A row of something that is imported.
+struct ExportRow {
+    let order: String
+    let json: String
+    let time: Timestamp
+}
+
+/// What a program that reads keeps of its own, for as long as there are no consumer groups.
+struct Checkpoint: Equatable {
+    var nextOffset: Offset
+    var epoch: LeaderEpoch
+}
+
+// sample README
+func sendAndReadBack(in directory: String) async throws {
+    let daybook = try await Daybook.open(directory)  // creates, locks, recovers; `daybook.recovery` is what it found
+    try await daybook.createTopic("orders", partitions: 8, configuration: TopicConfiguration(compression: .zstd()))
+    let producer = try daybook.makeProducer()
+    let receipt = try await producer.send(Record(key: "SO-1", value: #"{"total":12}"#), to: "orders")
+    print(receipt.topicPartition, receipt.offset ?? .zero, receipt.durability)  // durable: it survives a power cut
+    for batch in try await daybook.read(receipt.topicPartition, from: .zero).batches {
+        try batch.forEach { record in  // views into what was read: no copy, no allocation per record
+            if let value = record.value { print(record.offset, record.timestamp, String(decoding: value)) }
+        }
+    }
+    try await daybook.close()
+}
+// end
+
+/// What the samples of the article need around them.
+enum Samples {
+    static func open(_ directory: String) async throws -> Daybook {
+        // sample GettingStarted
+        let daybook = try await Daybook.open(directory)
+        for finding in daybook.recovery.findings {
+            print(finding.topicPartition, finding.kind, finding.description)
+        }
+        // end
+        return daybook
+    }
+
+    static func makeTopic(_ daybook: Daybook) async throws {
+        // sample GettingStarted
+        if !daybook.topics.contains(where: { $0.name.description == "orders" }) {
+            var configuration = TopicConfiguration(compression: .zstd(level: 3))
+            configuration.segmentBytes = .mebibytes(64)
+            try await daybook.createTopic("orders", partitions: 8, configuration: configuration)
+        }
+        try await daybook.alterTopic("orders", settings: [("flush.ms", "50")])
+        // end
+    }
+
+    static func send(_ daybook: Daybook) async throws -> Receipt {
+        // sample GettingStarted
+        let producer = try daybook.makeProducer()
+        let record = Record(key: "SO-1", value: #"{"total":12}"#, headers: [RecordHeader("source", "shop")])
+        let receipt = try await producer.send(record, to: "orders")
+        // end
+        try await producer.close()
+        return receipt
+    }
+
+    static func ingest(_ export: [ExportRow], _ daybook: Daybook) async throws -> Int {
+        // sample GettingStarted
+        let producer = try daybook.makeProducer(ProducerConfiguration(linger: .milliseconds(20)))
+        for row in export {
+            try await producer.enqueue(Record(key: row.order, value: row.json), to: "orders")
+        }
+        let summary = try await producer.close()
+        print("\(summary.recordsCount) records are durable, in \(summary.batchesCount) batches")
+        // end
+        return summary.recordsCount
+    }
+
+    static func readAll(_ partition: TopicPartition, of daybook: Daybook) async throws -> [String] {
+        var values: [String] = []
+        // sample GettingStarted
+        var next = try await daybook.offsets(partition).logStartOffset
+        while true {
+            let result = try await daybook.read(partition, from: next)
+            if result.isEmpty { break }
+            for element in result.elements {
+                switch element {
+                case .gap(let gap):
+                    print("\(partition): \(gap)")
+                case .batch(let batch):
+                    try batch.forEach { record in
+                        guard record.offset >= next, let value = record.value else { return }
+                        values.append(String(decoding: value))
+                    }
+                }
+            }
+            next = result.nextOffset
+        }
+        // end
+        return values
+    }
+
+    static func goOn(
+        from checkpoint: Checkpoint, _ partition: TopicPartition, of daybook: Daybook
+    ) async throws -> Checkpoint {
+        var checkpoint = checkpoint
+        // sample GettingStarted
+        try daybook.validate(partition, nextOffset: checkpoint.nextOffset, epoch: checkpoint.epoch)
+        let result = try await daybook.read(partition, from: checkpoint.nextOffset)
+        // … do something with the records, then keep where to go on:
+        checkpoint.nextOffset = result.nextOffset
+        checkpoint.epoch = result.batches.last?.leaderEpoch ?? checkpoint.epoch
+        // end
+        return checkpoint
+    }
+
+    static func count(since time: Timestamp, _ partition: TopicPartition, of daybook: Daybook) async throws -> Int64 {
+        // sample GettingStarted
+        let limit = try await daybook.offsets(partition).highWatermark
+        let first = try await daybook.offset(partition, appendedAtOrAfter: time) ?? limit
+        print("\(first.distance(to: limit)) records have arrived since")
+        // end
+        return first.distance(to: limit)
+    }
+
+    static func attach(_ directory: String) async throws -> Int {
+        // sample GettingStarted
+        let attached = try await Daybook.open(directory, configuration: Configuration(access: .readOnly))
+        print(attached.topics.map(\.name))
+        // end
+        return attached.topics.count
+    }
+
+    static func load(_ export: [ExportRow], into partition: TopicPartition, of daybook: Daybook) throws {
+        // sample GettingStarted
+        var writer = try daybook.makeWriter(partition, compression: .lz4(), durability: .osCache)
+        for row in export {
+            var (key, value) = (row.order, row.json)
+            try key.withUTF8 { key in
+                try value.withUTF8 { value in
+                    try writer.append(
+                        key: UnsafeRawBufferPointer(key), value: UnsafeRawBufferPointer(value), timestamp: row.time)
+                }
+            }
+        }
+        try writer.flush()
+
+        var reader = try daybook.makeReader(partition, isolation: .pageCache)
+        var bytes = 0
+        while case let result = try reader.read(), !result.isEmpty {
+            for batch in result.batches { try reader.forEach(in: batch) { bytes += $0.payloadCount } }
+        }
+        // end
+        print(bytes)
+    }
+
+    static func appendOrExplain(_ record: Record, _ producer: Producer) async throws {
+        // sample GettingStarted
+        do {
+            _ = try await producer.send(record, to: "orders")
+        } catch let error as DaybookError where error.code == .partitionFailed {
+            print("The disk failed; nothing more is promised until the directory is opened again: \(error)")
+        }
+        // end
+    }
+
+    static func verify(_ directory: String) async throws -> Bool {
+        // sample GettingStarted
+        let report = try await Daybook.verify(directory)
+        for finding in report.findings { print(finding) }
+        // end
+        return report.isClean
+    }
+}
