@@ -55,8 +55,8 @@ let package = Package(
         .testTarget(
             name: "DaybookStorageTests",
             dependencies: [
-                "DaybookCompression", "DaybookFiles", "DaybookModel", "DaybookRecords", "DaybookStorage", "DaybookTesting",
-                system,
+                "DaybookCompression", "DaybookFiles", "DaybookModel", "DaybookRecords", "DaybookStorage",
+                "DaybookTesting", system,
             ]),
         .testTarget(
             name: "DaybookTests",

@@ -1,4 +1,5 @@
 // How one opened data directory behaves. Topics have a configuration of their own.
+// Values only: nothing here reads the environment or a file.
 
 package import DaybookFiles
 internal import DaybookModel
@@ -21,7 +22,7 @@ public struct Configuration: Sendable {
     /// Threads for flushes: so many partitions can be flushed at once. Default: 8.
     public var flushThreads: Int
     /// At most so many files are open at once; more partitions than that are no problem. Nil: half of what the process may
-    /// open.
+    /// open, at most 8,192.
     public var openFilesLimit: Int?
 
     package var fileSystem: any FileSystem

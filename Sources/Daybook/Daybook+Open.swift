@@ -1,4 +1,5 @@
 // Beginning and end of an opened data directory.
+// The steps in between are those of `DirectoryOpening`; a partition closes itself.
 
 internal import DaybookFiles
 internal import DaybookModel

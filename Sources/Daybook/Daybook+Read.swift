@@ -1,4 +1,5 @@
 // Reading by offset and by time, for callers that must not block. A reader for threads of one's own is `PartitionReader`.
+// What a partition does for them is in `Partition+Read`.
 
 public import DaybookModel
 internal import DaybookStorage

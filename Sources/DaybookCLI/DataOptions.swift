@@ -1,4 +1,5 @@
 // Where the data is: `--data`, else the environment variable DAYBOOK_DATA. Every command takes it.
+// A command that needs no directory ignores it.
 
 import ArgumentParser
 import Daybook

@@ -1,4 +1,5 @@
 // Small files that are read and replaced as a whole: registries, states, manifests.
+// Not for segments, which only grow, and not for sidecars, which can be derived.
 
 package import SystemPackage
 internal import DaybookModel
@@ -45,7 +46,7 @@ package enum AtomicFile {
     package static func replace(
         _ path: FilePath, with bytes: [UInt8], in fileSystem: any FileSystem
     ) throws(FileError) {
-        let temporary = path.removingLastComponent().appending(path.lastComponent!.string + ".new")
+        let temporary = FilePath(path.string + ".new")
         let file = try uninterrupted { () throws(FileError) in try fileSystem.open(temporary, .create) }
         try uninterrupted { () throws(FileError) in try file.truncate(to: 0) }
         try file.writeFully(bytes)

@@ -22,8 +22,13 @@ package final class DescriptorPool: Sendable {
     private let ring = Mutex(Ring())
 
     fileprivate struct Ring {
-        var open: [PooledFile] = []
+        var open: [Entry] = []
         var hand = 0
+
+        /// A file that is open. Weak: a file that nobody holds any more closes its descriptor by itself.
+        struct Entry {
+            weak var file: PooledFile?
+        }
     }
 
     package init(fileSystem: any FileSystem, limit: Int = DescriptorPool.standardLimit) {
@@ -49,7 +54,12 @@ package final class DescriptorPool: Sendable {
     }
 
     /// How many descriptors are open.
-    package var openCount: Int { ring.withLock { $0.open.count } }
+    package var openCount: Int {
+        ring.withLock { ring in
+            ring.open.removeAll { $0.file == nil }
+            return ring.open.count
+        }
+    }
 
     /// Opens a descriptor for `file`, closing others if there are too many.
     func open(_ path: FilePath, _ access: FileAccess) throws(FileError) -> any File {
@@ -71,16 +81,20 @@ package final class DescriptorPool: Sendable {
         }
     }
 
-    func register(_ file: PooledFile) { ring.withLock { $0.open.append(file) } }
+    func register(_ file: PooledFile) { ring.withLock { $0.open.append(Ring.Entry(file: file)) } }
 
     func unregister(_ file: PooledFile) {
         ring.withLock { ring in
-            if let index = ring.open.firstIndex(where: { $0 === file }) { ring.open.swapAt(index, ring.open.count - 1) }
-            if ring.open.last === file { ring.open.removeLast() }
+            if let index = ring.open.firstIndex(where: { $0.file === file }) {
+                ring.open.swapAt(index, ring.open.count - 1)
+                ring.open.removeLast()
+            }
         }
     }
 
     private func makeRoom() {
+        // Files that have gone away are looked for only when it matters.
+        guard ring.withLock({ $0.open.count >= limit }) else { return }
         while openCount >= limit, evictOne() {}
     }
 
@@ -101,9 +115,9 @@ extension DescriptorPool.Ring {
     fileprivate mutating func takeVictim(dirtyToo: Bool) -> PooledFile? {
         for _ in 0..<2 * open.count {
             hand = hand + 1 < open.count ? hand + 1 : 0
-            let candidate = open[hand]
-            let isVictim = candidate.beginEviction(dirtyToo: dirtyToo)
-            guard isVictim || !candidate.isOpen else { continue }
+            let candidate = open[hand].file
+            let isVictim = candidate?.beginEviction(dirtyToo: dirtyToo) ?? false
+            guard isVictim || candidate?.isOpen != true else { continue }
             open.swapAt(hand, open.count - 1)
             open.removeLast()
             if isVictim { return candidate }

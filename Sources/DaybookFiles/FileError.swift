@@ -1,9 +1,11 @@
 // What the operating system refused, where, and what a person can do about it.
+// Thrown by everything in this folder; the layers above add which log it was.
 
 package import SystemPackage
 
 /// A failed call on a file or folder.
 package struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// Which call it was, as the words of a sentence.
     package enum Operation: String, Sendable {
         case open, read, write, flush, truncate, close, rename, remove, list, status, lock
         case createDirectory = "create the folder"

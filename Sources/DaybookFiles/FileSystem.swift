@@ -47,6 +47,7 @@ package protocol FileLock: AnyObject, Sendable {
     func release()
 }
 
+/// What a file is opened for.
 package enum FileAccess: Sendable {
     case read
     case readWrite
@@ -54,6 +55,7 @@ package enum FileAccess: Sendable {
     case create
 }
 
+/// What the system says of a file or folder.
 package struct FileStatus: Hashable, Sendable {
     package var isDirectory: Bool
     package var size: Int

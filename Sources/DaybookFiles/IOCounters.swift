@@ -1,4 +1,5 @@
 // How many system calls a file system made and how many bytes they moved. Read by benchmarks and statistics.
+// Only `PosixFileSystem` counts: a simulated disk has a trace of its own.
 
 internal import Synchronization
 
@@ -6,6 +7,7 @@ internal import Synchronization
 package struct Counter: ~Copyable, Sendable {
     private let value = Atomic<Int>(0)
     package init() {}
+    /// Raises the count. O(1).
     package func add(_ amount: Int) { value.wrappingAdd(amount, ordering: .relaxed) }
     package var current: Int { value.load(ordering: .relaxed) }
 }

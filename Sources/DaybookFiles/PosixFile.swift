@@ -1,4 +1,5 @@
 // One open file of the real disk.
+// Made by `PosixFileSystem.open`; no other file calls pread, pwrite or fdatasync.
 
 import DaybookModel
 import Synchronization

@@ -1,4 +1,5 @@
 // The real disk. This folder is the only caller of libc's file functions.
+// One method is one call: what is to be repeated is repeated by the extensions of the seam.
 
 internal import DaybookModel
 package import SystemPackage

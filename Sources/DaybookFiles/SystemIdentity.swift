@@ -1,4 +1,5 @@
 // Which start of which machine this is: bytes in the page cache outlive a killed process, but not a restart.
+// Asked by the engine when it opens a directory; the answer is kept in the directory's state.
 
 internal import DaybookModel
 internal import SystemPackage

@@ -1,4 +1,5 @@
 // The one way into a log: a batch gets its offsets and is written with one call.
+// What has been appended is in the page cache; making it durable is `PartitionLog+Flush`.
 
 package import DaybookModel
 package import DaybookRecords

@@ -1,4 +1,5 @@
 // Which incarnation of the log wrote what, and whether a reader's checkpoint belongs to this history.
+// Epochs are raised by the engine when a directory was not closed properly.
 
 package import DaybookModel
 

@@ -1,4 +1,5 @@
 // What can go wrong in one partition's log, with the place where it did.
+// Which topic it is, and what a caller can do, is added by the engine.
 
 package import DaybookFiles
 package import DaybookModel

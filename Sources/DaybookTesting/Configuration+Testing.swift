@@ -1,4 +1,5 @@
 // How a test opens a daybook on a disk and at a time of its own.
+// A user injects a clock; file systems are for tests of this package.
 
 public import Daybook
 package import DaybookFiles

@@ -1,4 +1,5 @@
 // A clock that stands still until the test moves it: time-driven behaviour without waiting.
+// Waiting does not follow it: only what the log writes down as the time does.
 
 public import Daybook
 public import DaybookModel

@@ -1,4 +1,5 @@
 // A folder of a test's own, gone when the test is over.
+// Two tests never share one, whatever process they run in.
 
 internal import DaybookFiles
 internal import Synchronization

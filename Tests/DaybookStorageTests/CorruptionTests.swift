@@ -16,17 +16,17 @@ struct CorruptionTests {
     let end: Offset
     let files: [String: [UInt8]]
 
-    /// Three segments of three, three and two batches.
+    /// Three segments of two batches.
     init() throws {
         stage = try LogStage()
         var stage = stage
-        stage.configuration.segmentBytes = .bytes(400)
+        stage.configuration.segmentBytes = .bytes(200)
         self.stage.clock.set(to: Timestamp(milliseconds: 1_000_000))
         let log = try stage.open().log
-        model = try log.fill(8, size: 20, clock: stage.clock)
+        model = try log.fill(6, size: 4, clock: stage.clock)
         try log.close()
         end = log.logEndOffset
-        #expect(log.segments.map(\.facts.batchesCount) == [3, 3, 2])
+        #expect(log.segments.map(\.facts.batchesCount) == [2, 2, 2])
         files = try stage.snapshot()
     }
 
@@ -69,7 +69,7 @@ struct CorruptionTests {
                 let spoiled = try Disk.read(stage.path(name))
                 let batch = try #require(batches.first { $0.positions.contains(byte) })
                 let (log, report) = try stage.open(.durable(end))
-                let seen = try log.content(maximumBytes: [1, 300, 1 << 20])
+                let seen = try log.content(maximumBytes: [1, 100, 1 << 20])
                 let place = Comment(rawValue: "\(name) byte \(byte)")
                 #expect(report.tornTail == nil, place)
                 #expect(log.logEndOffset >= end, place)

@@ -118,27 +118,31 @@ struct FlushTests {
 
     @Test("C10 what a recovery finds above the recovery point is written and flushed once more before it is shown")
     func inherited() throws {
+        for before in [LogStage.Before.unknown, .killed] { try inherited(before) }
+    }
+
+    private func inherited(_ before: LogStage.Before) throws {
+        let stage = try LogStage()
+        let log = try stage.open().log
         let model = try log.fill(8, size: 60, flush: false, clock: stage.clock)
         #expect(log.segments.count > 1)
-        for before in [LogStage.Before.unknown, .killed] {
-            let disk = FaultyFileSystem()
-            let (again, report) = try stage.open(before, on: disk)
-            #expect(again.recoveryPoint == .zero)
-            #expect(again.needsFlush)
-            #expect(report.recoveredRecords == Int64(model.count))
-            #expect(try again.content(below: again.recoveryPoint).isEmpty)
-            disk.clearTrace()
-            try again.flush()
-            for segment in again.segments {
-                let calls = disk.trace.filter { $0.path == segment.file.path }
-                let written = calls.filter { $0.kind == .write }
-                #expect(written.reduce(0) { $0 + ($1.count ?? 0) } == segment.size.rawValue)
-                #expect(calls.last { $0.kind == .flush }?.descriptor == written.last?.descriptor)
-            }
-            #expect(disk.trace.contains { $0.kind == .flushDirectory && $0.path == stage.directory })
-            #expect(again.recoveryPoint == again.logEndOffset)
-            #expect(try again.content().contents == model.contents)
+        let disk = FaultyFileSystem()
+        let (again, report) = try stage.open(before, on: disk)
+        #expect(again.recoveryPoint == .zero)
+        #expect(again.needsFlush)
+        #expect(report.recoveredRecords == Int64(model.count))
+        #expect(try again.content(below: again.recoveryPoint).isEmpty)
+        disk.clearTrace()
+        try again.flush()
+        for segment in again.segments {
+            let calls = disk.trace.filter { $0.path == segment.file.path }
+            let written = calls.filter { $0.kind == .write }
+            #expect(written.reduce(0) { $0 + ($1.count ?? 0) } == segment.size.rawValue)
+            #expect(calls.last { $0.kind == .flush }?.descriptor == written.last?.descriptor)
         }
+        #expect(disk.trace.contains { $0.kind == .flushDirectory && $0.path == stage.directory })
+        #expect(again.recoveryPoint == again.logEndOffset)
+        #expect(try again.content().contents == model.contents)
     }
 
     @Test("C10 an empty file in the middle does not hide unflushed segments before it from the flush")

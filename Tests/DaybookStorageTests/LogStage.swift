@@ -21,7 +21,7 @@ struct LogStage {
     var poolLimit = 16
 
     init(topicID: UInt64 = 0xD0, partition: Int32 = 0, in folder: TemporaryDirectory? = nil) throws {
-        self.folder = try folder ?? TemporaryDirectory(prefix: "daybook-storage")
+        self.folder = try folder ?? TemporaryDirectory(prefix: "db")
         identity = LogIdentity(
             topicPartition: TopicPartition(topic: try TopicName("orders"), partition: partition), topicID: topicID)
         directory = self.folder.filePath.appending(identity.topicPartition.description)

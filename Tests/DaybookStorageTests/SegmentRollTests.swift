@@ -49,7 +49,7 @@ struct SegmentRollTests {
         #expect(again.segments.count == 3, "the age outlives the process")
     }
 
-    @Test("C46 a reader tails a log that rolls at every batch, across 2,000 segments and reopenings")
+    @Test("C46 a reader tails a log that rolls at every batch, across 1,500 segments and reopenings")
     func tail() throws {
         var stage = try LogStage()
         stage.configuration.segmentBytes = .bytes(1)
@@ -59,7 +59,7 @@ struct SegmentRollTests {
         var log = try stage.open(on: disk).log
         var (model, seen): ([Entry], [Entry]) = ([], [])
         var random = SeededGenerator(seed: 46)
-        while log.segments.count < 2000 {
+        while log.segments.count < 1500 {
             model += try log.fill(Int.random(in: 1...40, using: &random), size: 4, flush: false, clock: stage.clock)
             if Bool.random(using: &random) { try log.flush() }
             let limit = Bool.random(using: &random) ? log.recoveryPoint : log.logEndOffset

@@ -79,7 +79,7 @@ struct ImportTests {
         #expect(count(Self.commandLineRule, in: text, at: "Sources/DaybookCLI/Produce/ProduceCommand.swift") == 1)
     }
 
-    @Test("the engine takes nothing but threads from the C library")
+    @Test("the engine takes nothing but threads and the time from the C library")
     func threads() {
         expectNone(in: Repository.sources, Self.threadRule)
     }
@@ -120,10 +120,11 @@ struct ImportTests {
 
     private static func threadRule(_ file: SourceFile) -> [Finding] {
         guard file.target == "Daybook", let found = file.imports.first(where: { cLibrary.contains($0.module) }),
-            !file.code.contains(where: { $0.contains("pthread_") })
+            !file.code.contains(where: { $0.contains("pthread_") || $0.contains("clock_gettime") })
         else { return [] }
         return [
-            Finding(path: file.path, line: found.line, message: "\(found.module) here is for threads (pthread_…) only")
+            Finding(
+                path: file.path, line: found.line, message: "\(found.module) here is for threads and the clock only")
         ]
     }
 }

@@ -1,4 +1,5 @@
 // The form of the small files of a data directory: lines of text that a person can read, closed by a checksum line.
+// What the lines say is the business of `DirectoryState` and `TopicRegistry`.
 
 internal import DaybookRecords
 

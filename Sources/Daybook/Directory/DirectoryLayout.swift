@@ -1,4 +1,5 @@
 // What stands where in a data directory, and the version of all of it.
+// No other file spells out a name of the data directory, except those inside a partition's folder.
 
 internal import DaybookModel
 internal import DaybookFiles

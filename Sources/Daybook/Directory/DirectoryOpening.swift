@@ -52,13 +52,13 @@ struct DirectoryOpening: Sendable {
             let recovered = try await recover(registry, before, isSameBoot: isSameBoot)
             var report = RecoveryReport()
             for (_, partition) in recovered.sorted(by: { $0.report.topicPartition < $1.report.topicPartition }) {
-                report.add(partition)
+                report.add(partition, isReadOnly: isReadOnly)
             }
             let isNew = before == nil && registry.topics.isEmpty
             report.wasClosedCleanly = isNew || before?.isClean == true
             let epoch = epoch(before, recovered.map(\.log), isNew: isNew)
             report.leaderEpoch = epoch
-            if let loss { report.registryNote = Self.describe(loss) }
+            if let loss { report.registryNote = describe(loss) }
             report.strangers = try await services.io.run { () throws in try self.strangers(registry) }
             let partitions = recovered.map { log, _ in
                 log.leaderEpoch = epoch
@@ -128,14 +128,22 @@ struct DirectoryOpening: Sendable {
         } else if !(try fileSystem.exists(layout.root)) {
             throw noDirectory
         }
+        // Verification holds the lock for an instant, to see whether a writer is at work: do not give up at once.
+        for _ in 0..<5 {
+            if let lock = try lockIfFree() { return lock }
+            let pause = Monitor()
+            pause.withLock { pause.wait(nanoseconds: 10_000_000) }
+        }
+        throw DaybookError(
+            .directoryLocked, "Another process writes to \(layout.root); stop it first, or open the directory for reading")
+    }
+
+    private func lockIfFree() throws(FileError) -> (any FileLock)? {
         do throws(FileError) {
             return try fileSystem.lock(layout.lock)
         } catch {
             guard error.errno == .wouldBlock else { throw error }
-            throw DaybookError(
-                .directoryLocked,
-                "Another process writes to \(layout.root); stop it first, or open the directory for reading",
-                cause: error)
+            return nil
         }
     }
 
@@ -232,10 +240,11 @@ struct DirectoryOpening: Sendable {
         }
     }
 
-    private static func describe(_ loss: TopicRegistry.Loss) -> String {
+    private func describe(_ loss: TopicRegistry.Loss) -> String {
         switch loss {
         case .oneCopy(let name):
-            "The registry copy \"\(name)\" was missing or damaged and was written anew from the other one"
+            "The registry copy \"\(name)\" was missing or damaged; the other one is whole"
+                + (isReadOnly ? ", and the next writer makes the copy anew" : " and the copy was made anew")
         case .rebuilt(let count):
             "Both registry copies were missing or damaged; \(count) topics were found by their folders and have the default "
                 + "configuration now: check it with topic describe"

@@ -1,4 +1,5 @@
 // How the last writer left a data directory: properly closed or not, in which incarnation, on which start of the machine.
+// Read and written by opening and closing only.
 
 internal import DaybookModel
 

@@ -1,4 +1,5 @@
 // What opening a data directory found, as a value: the engine neither prints nor logs it.
+// Put together from what `LogRecovery` says of each partition.
 
 public import DaybookModel
 internal import DaybookStorage
@@ -7,14 +8,15 @@ internal import DaybookStorage
 public struct RecoveryReport: Sendable {
     /// Something worth telling about one partition.
     public struct Finding: Sendable, CustomStringConvertible {
+        /// What sort of thing it is.
         public enum Kind: String, Sendable {
-            /// The incomplete last write of a crash: normal. The bytes are kept in `quarantine`.
+            /// The incomplete last write of a crash: normal. A writer's open cuts it and keeps the bytes in `quarantine`.
             case tornTail
             /// Bytes that were once good and are not. A copy is in `quarantine`; readers get a gap.
             case corruption
             /// Offsets that were once there and are in no file. Readers get a gap.
             case missing
-            /// A derived file was missing or of no use and was made anew.
+            /// A derived file was missing or of no use; a writer's open has made it anew.
             case rebuiltSidecar
         }
         public let topicPartition: TopicPartition
@@ -40,7 +42,8 @@ public struct RecoveryReport: Sendable {
     public internal(set) var registryNote: String?
     public internal(set) var duration: Duration = .zero
 
-    mutating func add(_ partition: PartitionRecovery) {
+    /// Adds what one partition's recovery found. Opened for reading, nothing was changed: a writer's open will do that.
+    mutating func add(_ partition: PartitionRecovery, isReadOnly: Bool) {
         partitionsCount += 1
         segmentsCount += partition.segmentsCount
         scannedBytes += partition.scannedBytes
@@ -51,8 +54,9 @@ public struct RecoveryReport: Sendable {
         if let torn = partition.tornTail {
             note(
                 .tornTail,
-                "torn tail in segment \(torn.segment) at position \(torn.position): \(torn.byteCount) bytes cut and kept in "
-                    + "quarantine (\(torn.reason))")
+                "torn tail in segment \(torn.segment) at position \(torn.position): \(torn.byteCount) bytes "
+                    + (isReadOnly ? "that the next writer cuts and keeps" : "cut and kept")
+                    + " in quarantine (\(torn.reason))")
         }
         for (segment, damage) in partition.damage {
             note(
@@ -65,7 +69,10 @@ public struct RecoveryReport: Sendable {
             note(.missing, "offsets \(range.lowerBound)..<\(range.upperBound) were once durable and are in no file")
         }
         for segment in partition.rebuiltSidecars {
-            note(.rebuiltSidecar, "the sidecar of segment \(segment) was missing or of no use and was made anew")
+            note(
+                .rebuiltSidecar,
+                "the sidecar of segment \(segment) was missing or of no use"
+                    + (isReadOnly ? "; it is scanned instead" : " and was made anew"))
         }
     }
 }

@@ -1,4 +1,5 @@
 // How far a reader may see.
+// Both limits are the log's; nothing is kept per reader.
 
 /// Which records a reader gets.
 public enum Isolation: Sendable, Hashable {

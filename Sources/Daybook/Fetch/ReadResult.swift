@@ -1,4 +1,5 @@
 // What one read of a partition returns.
+// Batches are views into the bytes of the read; gaps are values in between.
 
 public import DaybookModel
 public import DaybookRecords

@@ -29,7 +29,8 @@ extension Partition {
 
     /// Flushes until nobody waits. `isFlushing` is set by the caller and cleared here.
     private func flushLoop() {
-        while flushOnce() {}
+        // Published between flushes too: senders that never pause must not keep readers elsewhere in the past.
+        while flushOnce() { publishWatermark() }
         publishWatermark()
     }
 
@@ -114,7 +115,9 @@ extension Partition {
     func flush() async throws(DaybookError) {
         let error: DaybookError? = await withCheckedContinuation { continuation in
             let answer = state.withLock { state -> DaybookError?? in
-                if let poison = state.log.poison { return .some(DaybookError(.poisoned(cause: poison), topicPartition)) }
+                if let poison = state.log.poison {
+                    return .some(DaybookError(.poisoned(cause: poison), topicPartition))
+                }
                 guard state.log.access != .read, state.log.needsFlush else { return .some(nil) }
                 state.waiters.append(Waiter(offset: state.log.logEndOffset) { continuation.resume(returning: $0) })
                 return nil
@@ -183,8 +186,9 @@ extension Partition.State {
 }
 
 /// A value that one thread waits for and another one gives.
+///
+/// Safety: `value` is touched only under the monitor.
 final class BlockingAnswer<Value: Sendable>: @unchecked Sendable {
-    // Safety: `value` is touched only under the monitor.
     private let monitor = Monitor()
     private var value: Value?
 

@@ -1,4 +1,5 @@
 // Out of the log: where to look is decided under the lock, the file is read without it.
+// Used by `Daybook.read` on the I/O threads and by `PartitionReader` on a thread of the caller's.
 
 internal import DaybookFiles
 internal import DaybookModel

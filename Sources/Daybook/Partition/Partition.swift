@@ -1,5 +1,6 @@
 // One partition at work: its log behind a lock, the queue of batches to append, and the waiters for a flush.
-// The lock is held for single appends and for deciding where to read, never while the disk flushes or a file is read.
+// The lock is held for single appends and for deciding where to read, never while the disk flushes or a read goes on;
+// loading the index of a sealed segment, looking for a time and examining damage are the exceptions.
 
 internal import DaybookFiles
 internal import DaybookModel

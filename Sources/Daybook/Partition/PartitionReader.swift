@@ -1,4 +1,5 @@
 // Reading on a thread of one's own: no change of threads, no task. For bulk replays and measurements.
+// The same reads as `Daybook.read`, without its way to an I/O thread and back.
 
 public import DaybookModel
 public import DaybookRecords

@@ -25,7 +25,8 @@ public struct PartitionWriter: ~Copyable {
     }
 
     /// Adds a record to the current batch, and appends the batch when it is full. Copies the bytes; allocates nothing per
-    /// record. After an error the batch that could not be appended is gone, and nothing of it is in the log.
+    /// record. After an error the batch is gone from the writer; it is not in the log, unless it was the flush that failed
+    /// (`.partitionFailed`): then nobody knows until the directory has been opened again.
     public mutating func append(
         key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?, timestamp: Timestamp
     ) throws {

@@ -1,4 +1,5 @@
 // What the sender of a record, or the appender of a batch, is told when it is done.
+// Receipts of records are public; those of batches stay inside the engine.
 
 public import DaybookModel
 internal import DaybookStorage

@@ -1,4 +1,5 @@
 // The batch that a producer is filling for one partition, the batches it has handed over, and who waits for them.
+// One for each partition that a producer has written to; `Producer` finds it, `Partition` takes its batches.
 
 internal import DaybookCompression
 internal import DaybookModel

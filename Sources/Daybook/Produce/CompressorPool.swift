@@ -1,4 +1,5 @@
 // Codec contexts that nobody uses at the moment. zstd's take a megabyte: thousands of partitions share a few.
+// Decompressors have a pool of their own, beside `RecordBatch`.
 
 internal import DaybookCompression
 internal import Synchronization

@@ -1,4 +1,5 @@
 // What a producer has done since it was made, or since its last flush.
+// Counted by `ProducerProgress`, batch by batch.
 
 public import DaybookModel
 
@@ -34,16 +35,16 @@ public struct FlushSummary: Sendable {
     }
 }
 
-/// Some of what was enqueued did not reach the log.
+/// Some of what was enqueued is not known to be in the log: it was refused, or the flush behind it failed.
 public struct FlushFailure: Error, Sendable, CustomStringConvertible {
     /// What did reach it.
     public let summary: FlushSummary
-    /// How many records did not.
+    /// How many records were not acknowledged.
     public let lostRecordsCount: Int
     /// Why the first of them did not.
     public let cause: DaybookError
 
     public var description: String {
-        "\(lostRecordsCount) enqueued records were not appended: \(cause)"
+        "\(lostRecordsCount) enqueued records were not acknowledged: \(cause)"
     }
 }

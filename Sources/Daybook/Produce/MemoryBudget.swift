@@ -1,4 +1,5 @@
 // Bounds what a producer holds. Who wants more than there is waits its turn; no thread does.
+// Knows nothing of records: `Producer` takes, `Accumulator` gives back.
 
 internal import Synchronization
 

@@ -1,4 +1,5 @@
 // Kafka's hash for keys, so that a key goes to the same partition here as with Kafka's own clients.
+// Not for anything else: it is no hash to defend a table with.
 
 /// MurmurHash2 as Kafka's clients compute it, with their seed.
 ///

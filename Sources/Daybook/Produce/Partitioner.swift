@@ -1,4 +1,5 @@
 // Which partition a record goes to.
+// Called by `TopicRoute` for each record that names no partition itself.
 
 public import DaybookModel
 public import DaybookRecords

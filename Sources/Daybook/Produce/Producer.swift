@@ -39,7 +39,8 @@ public final class Producer: Sendable {
 
     /// Waits until everything taken in before is as durable as configured, and says what that was.
     ///
-    /// Throws `FlushFailure` when some of it did not reach the log; the counts begin anew either way.
+    /// Throws `FlushFailure` when some of it was not acknowledged; the counts begin anew either way. With `buffered` the
+    /// whole daybook is flushed.
     @discardableResult
     public func flush() async throws -> FlushSummary {
         for accumulator in shared.accumulators { await accumulator.flush() }
@@ -64,7 +65,8 @@ public final class Producer: Sendable {
         let size = RecordBatchBuilder.maximumSize(of: record)
         guard size <= ProducerShared.largestRecord else {
             throw DaybookError(
-                .recordTooLarge, "The record has \(size) bytes; no record may have more than \(ProducerShared.largestRecord)")
+                .recordTooLarge,
+                "The record has \(size) bytes; no record may have more than \(ProducerShared.largestRecord)")
         }
         if !shared.budget.take(size) {
             // What is waiting for company cannot give its memory back: send it off.

@@ -1,4 +1,5 @@
 // How a producer batches, compresses and waits.
+// What a topic decides instead is in `TopicConfiguration`.
 
 public import DaybookCompression
 public import DaybookModel

@@ -1,4 +1,5 @@
 // What time it is, for append times and for records without a timestamp. A seam: tests move the time themselves.
+// Waiting is not its business; that is `DeadlineTimer`, which follows no jumps.
 
 package import DaybookModel
 

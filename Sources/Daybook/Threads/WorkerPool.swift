@@ -12,8 +12,9 @@ internal import Synchronization
 #endif
 
 /// A mutex and a condition, for threads that have to sleep until there is something to do.
+///
+/// Safety: both are made before anybody else sees the object and are meant to be used from many threads.
 final class Monitor: @unchecked Sendable {
-    // Safety: both are made before anybody else sees the object and are meant to be used from many threads.
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 

@@ -1,4 +1,5 @@
 // A topic as the registry knows it and as callers see it.
+// Changed by `Daybook+Topics` only, and written down by `TopicRegistry`.
 
 public import DaybookModel
 

@@ -21,7 +21,7 @@ public struct TopicConfiguration: Hashable, Sendable {
     public var zstdLevel: Int32 = 1
     /// A segment is closed before it grows beyond this.
     public var segmentBytes: ByteCount = .mebibytes(128)
-    /// A segment is closed when its first record is older than this at the next append.
+    /// A segment is closed when its first batch was appended longer ago than this, at the next append.
     public var segmentAge: Duration = .seconds(7 * 24 * 3600)
     /// No batch may be larger than this after compression.
     public var maxMessageBytes: ByteCount = .mebibytes(8)

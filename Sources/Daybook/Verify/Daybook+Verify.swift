@@ -27,11 +27,27 @@ extension Daybook {
         _ directory: String, fileSystem: any FileSystem,
         progress: @escaping @Sendable (_ checked: ByteCount, _ total: ByteCount) -> Void = { _, _ in }
     ) async throws -> VerificationReport {
-        let begun = ContinuousClock.now
+        let layout = DirectoryLayout(root: FilePath(directory))
         let threads = max(2, processorsCount())
         let workers = WorkerPool(threads: threads)
         defer { workers.stop() }
-        let layout = DirectoryLayout(root: FilePath(directory))
+        let readState = { @Sendable () throws(FileError) in try AtomicFile.read(layout.state, in: fileSystem) }
+        for _ in 0..<3 {
+            let before = try? await workers.run(readState)
+            let report = try await verifyOnce(layout, fileSystem, workers, threads: threads, progress: progress)
+            // A writer that came or went meanwhile has changed the rules: what was found may be its work.
+            if report.isClean { return report }
+            let after = try? await workers.run(readState)
+            if before == after { return report }
+        }
+        return try await verifyOnce(layout, fileSystem, workers, threads: threads, progress: progress)
+    }
+
+    private static func verifyOnce(
+        _ layout: DirectoryLayout, _ fileSystem: any FileSystem, _ workers: WorkerPool, threads: Int,
+        progress: @escaping @Sendable (_ checked: ByteCount, _ total: ByteCount) -> Void
+    ) async throws -> VerificationReport {
+        let begun = ContinuousClock.now
         do {
             let (first, subjects) = try await workers.run { () throws in
                 try DirectoryVerification(layout: layout, fileSystem: fileSystem).run()

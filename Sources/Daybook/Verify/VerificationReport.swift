@@ -7,6 +7,7 @@ public import DaybookModel
 public struct VerificationReport: Sendable {
     /// Something that is not as it should be.
     public struct Finding: Sendable, Hashable, CustomStringConvertible {
+        /// What sort of finding it is. More may be added in later releases.
         public enum Kind: String, Sendable, CaseIterable {
             /// Bytes that are not what was written.
             case corruption

@@ -1,4 +1,5 @@
 // `daybook bench append`: as many records as possible, by one thread a partition or through the producer.
+// What is timed is the appending alone: the records are in memory before, the last flush comes after.
 
 import ArgumentParser
 import Daybook

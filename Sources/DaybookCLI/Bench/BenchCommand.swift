@@ -1,4 +1,5 @@
 // `daybook bench`: what the log costs on this machine.
+// Each benchmark is a file of its own beside this one.
 
 import ArgumentParser
 

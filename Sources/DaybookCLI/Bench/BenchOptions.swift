@@ -1,4 +1,5 @@
 // What the benchmarks have in common: where, with which records, how many partitions, and the topic they use.
+// How many bytes a batch has and what is promised differ from benchmark to benchmark and stand there.
 
 import ArgumentParser
 import Daybook

@@ -1,4 +1,5 @@
 // How a benchmark's result is shown: a table for people, one JSON object for programs.
+// Every benchmark that moves records fills in one of these.
 
 import Daybook
 import Histogram

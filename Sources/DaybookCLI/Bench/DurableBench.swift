@@ -1,4 +1,5 @@
 // `daybook bench durable`: many senders that each wait until what they sent is on the disk.
+// Shows what group commit is worth: many waiting senders share one flush.
 
 import ArgumentParser
 import Daybook

@@ -1,4 +1,5 @@
 // Wall clock, CPU time and system calls over a stretch of a benchmark.
+// Of the whole process: the engine's threads are part of what it costs.
 
 import Daybook
 

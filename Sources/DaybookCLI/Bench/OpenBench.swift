@@ -1,4 +1,5 @@
 // `daybook bench open`: how long it takes until a directory is ready for appends, after a clean close or after a crash.
+// The directory is the caller's: kill its writer before, to measure a recovery.
 
 import ArgumentParser
 import Daybook

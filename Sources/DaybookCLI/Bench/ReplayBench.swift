@@ -1,4 +1,5 @@
 // `daybook bench replay`: every record that `bench append` left, read, checked, unpacked and decoded.
+// It attaches for reading, so that a replay changes nothing and can be repeated.
 
 import ArgumentParser
 import Daybook

@@ -1,4 +1,5 @@
 // Threads for benchmarks: senders and readers that block, each on a thread of its own.
+// Swift's tasks are no place to block, and these calls do.
 
 import Foundation
 import Synchronization

@@ -44,7 +44,8 @@ struct RecordPrinter {
         case .json: addJSON(record, appendTime)
         case .table:
             table.addRow([
-                String(partition.partition), record.offset.description, MomentText.format(record.timestamp),
+                String(partition.partition), record.offset.description,
+                record.timestamp == .none ? "none" : MomentText.format(record.timestamp),
                 Self.cell(record.key, width: 24), Self.cell(record.value, width: valueWidth),
             ])
         }

@@ -1,4 +1,5 @@
 // The demo's last scenes: one order's history, and the comparison of the whole log with what was sent.
+// The generator runs once more beside the log: it says what must stand there.
 
 import Daybook
 

@@ -1,4 +1,5 @@
 // `daybook demo`: the log at work on ERP events, with its writer killed half-way. One file a scene; this one is the plot.
+// The killed process is this command too, started with a hidden flag.
 
 import ArgumentParser
 import Daybook

@@ -1,4 +1,5 @@
 // The demo's producer: the generated events, in order, each to the partition of its order.
+// Runs in the process that is killed, and once more after the recovery.
 
 import Daybook
 
@@ -15,7 +16,7 @@ struct DemoIngestion {
     }
 
     /// After this many events the producer waits for everything to be durable and says so.
-    private static let acknowledgeEvery = 5000
+    private var acknowledgeEvery: Int { min(5000, records / 10) }
 
     /// Generates all events and leaves out the first `skipped` of each partition: the log has them. A partition holds its
     /// events in the order of their generation, so what a crash left is exactly a beginning of them.
@@ -38,7 +39,7 @@ struct DemoIngestion {
             let record = Record(
                 key: events.key, value: events.value, timestamp: Timestamp(milliseconds: events.time))
             try await producer.enqueue(record, to: DemoCommand.topic)
-            if outcome.recordsCount % Self.acknowledgeEvery == 0 {
+            if outcome.recordsCount % acknowledgeEvery == 0 {
                 try await producer.flush()
                 acknowledged(outcome.recordsCount)
                 progress.update(number)

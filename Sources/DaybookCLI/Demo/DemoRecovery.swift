@@ -1,4 +1,5 @@
 // The demo's second scene: what opening the directory after the kill finds.
+// Fails the demo when something that had been acknowledged is missing.
 
 import Daybook
 

@@ -1,4 +1,5 @@
 // The process that ingests and is killed: this program once more.
+// A process of its own, because a log that is killed with its judge proves nothing.
 
 import Daybook
 import Foundation

@@ -24,11 +24,22 @@ struct SidecarDump {
         }
         var table = TextTable(columns: [
             .right("position"), .right("number"), .left("state"), .right("covers"), .left("offsets"),
-            .right("records"), .right("batches"), .left("hash"), .left("append times"), .left("timestamps"),
-            .left("epochs"), .right("index"), .left("partition"), .left("topic id"),
+            .right("records"), .right("batches"), .left("hash"), .right("index entries"),
         ])
         for summary in inspection.summaries { table.addRow(cells(summary)) }
         try StandardStream.output.writeAll(table.render().utf8)
+        if let last = inspection.summaries.last {
+            let facts = last.facts
+            let epochs = facts.epochStarts.map { "\($0.epoch) from offset \($0.startOffset)" }.joined(separator: ", ")
+            let lines = [
+                "  partition \(last.partition) of the topic with id \(String(last.topicID, radix: 16))",
+                "  appended \(MomentText.format(facts.firstAppendTime)) to \(MomentText.format(facts.lastAppendTime))",
+                "  timestamps \(MomentText.format(facts.firstTimestamp)) first, "
+                    + "\(MomentText.format(facts.maxTimestamp)) largest",
+                "  leader epochs \(epochs)",
+            ]
+            for line in lines { try StandardStream.output.writeLine(line) }
+        }
         for problem in inspection.problems {
             let (start, end) = (problem.positions.lowerBound, problem.positions.upperBound)
             try StandardStream.output.writeLine("  damaged: positions \(start)..<\(end): \(problem.reason)")
@@ -40,11 +51,7 @@ struct SidecarDump {
         return [
             summary.positions.lowerBound.description, String(summary.number), state(summary), facts.size.description,
             "\(facts.baseOffset)..<\(facts.nextOffset)", String(facts.recordsCount), String(facts.batchesCount),
-            String(facts.hash, radix: 16),
-            "\(MomentText.format(facts.firstAppendTime)) … \(MomentText.format(facts.lastAppendTime))",
-            "\(MomentText.format(facts.firstTimestamp)) … \(MomentText.format(facts.maxTimestamp))",
-            facts.epochStarts.map { "\($0.epoch) from \($0.startOffset)" }.joined(separator: ", "),
-            String(summary.entries.count), String(summary.partition), String(summary.topicID, radix: 16),
+            String(facts.hash, radix: 16), String(summary.entries.count),
         ]
     }
 

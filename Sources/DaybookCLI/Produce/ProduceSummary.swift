@@ -1,4 +1,5 @@
 // The one line that `produce` ends with on standard output, whether everything went in or not.
+// Programs read it: keys are added in later releases, never changed.
 
 import Daybook
 

@@ -66,11 +66,17 @@ struct TopicDescribe: AsyncParsableCommand {
     }
 
     private func text(_ topic: Topic, _ partitions: [OffsetRow]) -> String {
-        var settings = TextTable(columns: [.left("setting"), .left("value"), .left(""), .left("meaning")])
-        for setting in TopicConfigurationTable.settings {
+        let rows = TopicConfigurationTable.settings.map { setting in
             let value = setting.text(topic.configuration)
             let origin = value == setting.defaultText ? "default" : "changed (default \(setting.defaultText))"
-            settings.addRow([setting.name, value, origin, setting.documentation])
+            return [setting.name, value, origin, setting.documentation]
+        }
+        let taken = (0..<3).reduce(0) { sum, column in sum + 2 + (rows.map { $0[column].count }.max() ?? 0) }
+        var settings = TextTable(columns: [.left("setting"), .left("value"), .left(""), .left("meaning")])
+        for row in rows {
+            // On a terminal the last column gets what is left of a line.
+            let width = Terminal.columns.map { max(20, $0 - taken) } ?? .max
+            settings.addRow(row.dropLast() + [DisplayText.shortened(row[3], to: width)])
         }
         return "Topic \(topic.name), \(counted(partitions.count, "partition")), created \(topic.createdText)\n\n"
             + settings.render() + "\n" + OffsetRow.table(partitions).render()

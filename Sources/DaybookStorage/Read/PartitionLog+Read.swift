@@ -1,4 +1,5 @@
 // Reading: from an offset to whole batches, with gaps where there is nothing to be had.
+// The half that needs no lock is `ReadPlan`.
 
 internal import DaybookFiles
 package import DaybookModel

@@ -1,4 +1,5 @@
 // From moments to offsets: by the timestamps that producers gave, and by the time at which the log appended.
+// The index narrows the search; the records decide.
 
 package import DaybookModel
 internal import DaybookFiles

@@ -27,6 +27,7 @@ package struct ReadPlan: Sendable {
         case indexMismatch
     }
 
+    /// What one read brought: whole, checked batches, or the reason why there are none.
     package struct Outcome: Sendable {
         package let buffer: FetchBuffer
         package var batches: [(start: Int, header: BatchHeader)] = []

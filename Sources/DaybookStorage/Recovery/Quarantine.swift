@@ -9,10 +9,12 @@ package import SystemPackage
 /// The folder `quarantine` of a data directory.
 package struct Quarantine: Sendable {
     package let directory: FilePath
+    private let dataDirectory: FilePath
     let fileSystem: any FileSystem
 
     package init(dataDirectory: FilePath, fileSystem: any FileSystem) {
         directory = dataDirectory.appending("quarantine")
+        self.dataDirectory = dataDirectory
         self.fileSystem = fileSystem
     }
 
@@ -69,7 +71,7 @@ package struct Quarantine: Sendable {
             try uninterrupted { () throws(FileError) in try fileSystem.createDirectory(directory) }
         } catch  where error.errno == .fileExists {}
         try uninterrupted { () throws(FileError) in
-            try fileSystem.flushDirectory(directory.removingLastComponent())
+            try fileSystem.flushDirectory(dataDirectory)
         }
     }
 

@@ -1,4 +1,5 @@
 // What opening a log found and did. A value: the engine shows it, storage logs nothing.
+// Filled in by `LogRecovery`.
 
 package import DaybookModel
 

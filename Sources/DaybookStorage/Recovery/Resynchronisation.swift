@@ -1,4 +1,5 @@
 // Finds where valid batches begin again behind damaged bytes.
+// Used by `SegmentScan`; ordinary reads know where damage ends.
 
 package import DaybookFiles
 package import DaybookModel

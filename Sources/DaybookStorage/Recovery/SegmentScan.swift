@@ -31,6 +31,7 @@ package struct SegmentScan {
         self.appendTime = appendTime
     }
 
+    /// What the pass found.
     package struct Result {
         package var facts: SegmentFacts
         package var index: SegmentIndex

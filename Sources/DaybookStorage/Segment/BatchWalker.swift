@@ -7,6 +7,7 @@ package import DaybookRecords
 
 /// A cursor over the batches of a file. Reads ahead in large strides; memory is one stride or the largest batch.
 package struct BatchWalker: ~Copyable {
+    /// What stands at the cursor.
     package enum Step {
         /// A valid batch; the bytes are valid until the next step.
         case batch(BatchHeader, UnsafeRawBufferPointer, at: Position)

@@ -1,4 +1,5 @@
 // How the files of a segment are called: the base offset in twenty digits, as Kafka names them, and what they hold.
+// No other file of this layer puts a name together.
 
 package import DaybookModel
 

@@ -1,4 +1,5 @@
 // Big-endian integers in growing and in borrowed bytes, for the small files of a log.
+// Record batches have code of their own, which is faster and knows their layout.
 
 import DaybookModel
 import DaybookRecords

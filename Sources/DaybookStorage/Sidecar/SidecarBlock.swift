@@ -1,4 +1,5 @@
 // One block of a sidecar, as values and as bytes. Bytes come from a disk: every count is checked against what is there.
+// Where each field stands is said in `SidecarLayout`.
 
 import DaybookModel
 import DaybookRecords
@@ -62,9 +63,7 @@ struct SidecarBlock: Hashable {
         block.bytes += times.bytes
         block.integer(UInt32(length))
         block.integer(SidecarLayout.magicValue)
-        let checksum = block.bytes.withUnsafeBytes {
-            CRC32C.checksum(UnsafeRawBufferPointer(rebasing: $0[SidecarLayout.checksummed...]))
-        }
+        let checksum = block.bytes.withUnsafeBytes { Self.checksum($0) }
         block.replace(checksum, at: SidecarLayout.checksum)
         return block.bytes
     }
@@ -78,7 +77,8 @@ struct SidecarBlock: Hashable {
             head.integer(at: SidecarLayout.version) == SidecarLayout.currentVersion,
             length >= SidecarLayout.body + SidecarLayout.trailerSize, length <= bytes.count,
             head.integer(at: SidecarLayout.checksum)
-                == CRC32C.checksum(UnsafeRawBufferPointer(rebasing: bytes[SidecarLayout.checksummed..<length])),
+                == Self.checksum(UnsafeRawBufferPointer(rebasing: bytes[..<length])),
+            head.integer(at: SidecarLayout.flags) & ~SidecarLayout.knownFlags == 0,
             head.integer(at: SidecarLayout.topicId) == identity.topicID,
             head.integer(at: SidecarLayout.partition) == identity.topicPartition.partition,
             head.integer(at: SidecarLayout.baseOffset) == baseOffset.rawValue
@@ -130,6 +130,13 @@ struct SidecarBlock: Hashable {
         self.facts = facts
         self.entries = entries
         self.appendTimes = appendTimes
+    }
+
+    /// Over everything but the checksum itself.
+    private static func checksum(_ block: UnsafeRawBufferPointer) -> UInt32 {
+        let before = CRC32C.checksum(UnsafeRawBufferPointer(rebasing: block[..<SidecarLayout.checksum]))
+        let behind = UnsafeRawBufferPointer(rebasing: block[SidecarLayout.topicId...])
+        return CRC32C.checksum(behind, continuing: before)
     }
 
     private static func decodeTimes(_ bytes: UnsafeRawBufferPointer, from baseOffset: Offset) -> [AppendTimeChange]? {

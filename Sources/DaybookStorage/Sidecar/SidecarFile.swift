@@ -48,7 +48,7 @@ package final class SidecarFile {
         forget()
         let bytes: [UInt8]
         do throws(FileError) {
-            let content = try pool.withRoom { () throws(FileError) in
+            let content = try persistently { () throws(FileError) in
                 try AtomicFile.read(path, limit: Self.largest, in: pool.fileSystem)
             }
             mayHoldMore = content != nil
@@ -96,7 +96,9 @@ package final class SidecarFile {
     /// One read of a few kilobytes, however large the index is.
     func loadSeal(size: Int, trustUnflushed: Bool) -> (facts: SegmentFacts, isFlushed: Bool)? {
         do throws(FileError) {
-            return try readSeal(size: size, trustUnflushed: trustUnflushed)
+            return try persistently { () throws(FileError) in
+                try readSeal(size: size, trustUnflushed: trustUnflushed)
+            }
         } catch {
             if error.errno != .noSuchFileOrDirectory { failure = error }
             return nil
@@ -106,7 +108,7 @@ package final class SidecarFile {
     private func readSeal(
         size: Int, trustUnflushed: Bool
     ) throws(FileError) -> (facts: SegmentFacts, isFlushed: Bool)? {
-        let file = try pool.withRoom { () throws(FileError) in try pool.fileSystem.open(path, .read) }
+        let file = try uninterrupted { () throws(FileError) in try pool.fileSystem.open(path, .read) }
         let total = try uninterrupted { () throws(FileError) in try file.status() }.size
         guard total <= Self.largest else { throw FileError(.read, path, .fileTooLarge) }
         var tail = 4096
@@ -135,6 +137,17 @@ package final class SidecarFile {
             nextNumber = block.number &+ 1
             mayHoldMore = false
             return (block.facts, block.isFlushed)
+        }
+    }
+
+    /// Reads once more when the first try was refused: whoever gives a sound sidecar up loses the append times in it.
+    private func persistently<R>(_ read: () throws(FileError) -> R) throws(FileError) -> R {
+        do {
+            return try pool.withRoom(read)
+        } catch {
+            guard error.errno != .noSuchFileOrDirectory, error.errno != .fileTooLarge else { throw error }
+            failure = error
+            return try pool.withRoom(read)
         }
     }
 

@@ -10,7 +10,7 @@
 /// | 4      | 2    | version        | 1 |
 /// | 6      | 2    | flags          | bit 0 sealed, bit 1 flushed |
 /// | 8      | 4    | blockLength    | all bytes of the block, trailer included |
-/// | 12     | 4    | checksum       | CRC-32C of byte 16 to the end |
+/// | 12     | 4    | checksum       | CRC-32C of all other bytes |
 /// | 16     | 8    | topicId        | binds the block to its topic |
 /// | 24     | 4    | partition      | |
 /// | 28     | 4    | number         | 0, 1, 2, … within the sidecar |
@@ -66,6 +66,5 @@ package enum SidecarLayout {
     static let epochStartSize = 12
     static let entrySize = 28
     static let trailerSize = 8
-    /// The checksum covers everything behind it.
-    static let checksummed = 16
+    static let knownFlags = sealedFlag | flushedFlag
 }

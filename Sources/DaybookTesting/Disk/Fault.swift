@@ -1,10 +1,12 @@
 // What is to go wrong: which calls, how often, and how. Faults are values; a plan is an array of them.
+// What decides is in `FaultyFileSystem`; a fault is a value and keeps no count itself.
 
 internal import DaybookModel
 package import SystemPackage
 
 /// A fault in a file system's plan.
 package struct Fault: Sendable {
+    /// What happens instead of the call.
     package enum Effect: Sendable, Hashable {
         /// The call is refused. A write has moved its first `after` bytes all the same, as a torn one does.
         case fail(Errno, after: Int = 0)

@@ -1,4 +1,5 @@
 // One call on a file system as a test sees it: its kind, its place, and how it ended.
+// Recorded by `FaultyFileSystem`, which asks its faults about each one.
 
 package import DaybookModel
 package import SystemPackage
@@ -18,6 +19,7 @@ package enum FileCallKind: String, Sendable, Hashable, CaseIterable {
 
 /// One call.
 package struct FileCall: Sendable {
+    /// How the call ended.
     package enum Outcome: Hashable, Sendable {
         case done
         case short

@@ -26,11 +26,12 @@ struct MomentTextTests {
         #expect(MomentText.format(Timestamp(milliseconds: .min)) == "-292275055-05-16T16:47:04.192Z")
     }
 
+    /// From 1653 on: before 1582 Foundation counts by another calendar.
     @Test("Foundation reads the same out of random moments")
     func judge() throws {
         var generator = SeededGenerator(seed: 17)
         for _ in 0..<500 {
-            let milliseconds = Int64.random(in: -30_000_000_000_000...250_000_000_000_000, using: &generator)
+            let milliseconds = Int64.random(in: -10_000_000_000_000...250_000_000_000_000, using: &generator)
             let text = MomentText.format(Timestamp(milliseconds: milliseconds))
             let style = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
             let date = try Date(text, strategy: style)
