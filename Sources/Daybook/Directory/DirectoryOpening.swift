@@ -45,18 +45,25 @@ struct DirectoryOpening: Sendable {
     func run() async throws -> OpenedDirectory {
         let begun = ContinuousClock.now
         do {
-            let (lock, before, registry, loss) = try await services.io.run { () throws in
+            let (lock, found, registry, loss) = try await services.io.run { () throws in
                 try self.prepare()
             }
-            let isSameBoot = before?.bootIdentifier != nil && before?.bootIdentifier == bootIdentifier
-            let recovered = try await recover(registry, before, isSameBoot: isSameBoot)
+            var before = found
+            var recovered = try await recover(registry, before)
+            // A writer that came meanwhile may have appended what the state that was read calls durable.
+            while isReadOnly, case let after = try await services.io.run({ () throws in try readState() }),
+                after != before
+            {
+                before = after
+                recovered = try await recover(registry, before)
+            }
             var report = RecoveryReport()
             for (_, partition) in recovered.sorted(by: { $0.report.topicPartition < $1.report.topicPartition }) {
                 report.add(partition, isReadOnly: isReadOnly)
             }
             let isNew = before == nil && registry.topics.isEmpty
             report.wasClosedCleanly = isNew || before?.isClean == true
-            let epoch = epoch(before, recovered.map(\.log), isNew: isNew)
+            let epoch = try epoch(before, recovered.map(\.log), isNew: isNew)
             report.leaderEpoch = epoch
             if let loss { report.registryNote = describe(loss) }
             report.strangers = try await services.io.run { () throws in try self.strangers(registry) }
@@ -99,15 +106,25 @@ struct DirectoryOpening: Sendable {
         services.flushers.stop()
     }
 
-    private var bootIdentifier: String? { SystemIdentity.bootIdentifier() }
+    private let bootIdentifier = SystemIdentity.bootIdentifier()
 
     // MARK: lock, format, registry
 
     private func prepare() throws -> ((any FileLock)?, DirectoryState?, TopicRegistry, TopicRegistry.Loss?) {
         let lock = isReadOnly ? try requireDirectory() : try takeLock()
-        let before = try AtomicFile.read(layout.state, in: fileSystem).flatMap { try DirectoryState(decoding: $0) }
+        let before = try readState()
         let (registry, loss) = try TopicRegistry.load(layout, in: fileSystem)
         return (lock, before, registry, loss)
+    }
+
+    private func readState() throws -> DirectoryState? {
+        try AtomicFile.read(layout.state, in: fileSystem).flatMap { try DirectoryState(decoding: $0) }
+    }
+
+    /// Whether the machine is known not to have been restarted since the state was written.
+    private func isSameBoot(_ state: DirectoryState?) -> Bool {
+        guard let boot = state?.bootIdentifier else { return false }
+        return boot == bootIdentifier
     }
 
     private func requireDirectory() throws -> (any FileLock)? {
@@ -135,7 +152,8 @@ struct DirectoryOpening: Sendable {
             pause.withLock { pause.wait(nanoseconds: 10_000_000) }
         }
         throw DaybookError(
-            .directoryLocked, "Another process writes to \(layout.root); stop it first, or open the directory for reading")
+            .directoryLocked,
+            "Another process writes to \(layout.root); stop it first, or open the directory for reading")
     }
 
     private func lockIfFree() throws(FileError) -> (any FileLock)? {
@@ -150,7 +168,7 @@ struct DirectoryOpening: Sendable {
     // MARK: partitions
 
     private func recover(
-        _ registry: TopicRegistry, _ before: DirectoryState?, isSameBoot: Bool
+        _ registry: TopicRegistry, _ before: DirectoryState?
     ) async throws -> [(log: PartitionLog, report: PartitionRecovery)] {
         let all = registry.sorted.filter { !$0.isDeleting }.flatMap { topic in
             topic.partitions.map { (topic, $0, topic.firstSlot + Int($0.partition)) }
@@ -168,7 +186,7 @@ struct DirectoryOpening: Sendable {
                         while let index = cursor.next() {
                             let (topic, topicPartition, slot) = all[index]
                             found.append(
-                                try recover(topic, topicPartition, watermarks[slot], before, isSameBoot: isSameBoot))
+                                try recover(topic, topicPartition, watermarks[slot], before))
                         }
                         return found
                     }
@@ -181,8 +199,7 @@ struct DirectoryOpening: Sendable {
     }
 
     private func recover(
-        _ topic: Topic, _ topicPartition: TopicPartition, _ watermark: Watermark?, _ before: DirectoryState?,
-        isSameBoot: Bool
+        _ topic: Topic, _ topicPartition: TopicPartition, _ watermark: Watermark?, _ before: DirectoryState?
     ) throws -> RecoveredLog {
         let directory = layout.partition(topicPartition)
         if !isReadOnly { try fileSystem.createDirectories(directory) }
@@ -192,7 +209,7 @@ struct DirectoryOpening: Sendable {
             quarantine: Quarantine(dataDirectory: layout.root, fileSystem: fileSystem),
             leaderEpoch: before?.leaderEpoch ?? watermark?.leaderEpoch ?? .zero,
             knownRecoveryPoint: watermark?.highWatermark ?? .zero, logStartOffset: watermark?.logStartOffset ?? .zero,
-            wasClosedCleanly: before?.isClean ?? false, isSameBoot: isSameBoot, now: services.clock.now(),
+            wasClosedCleanly: before?.isClean ?? false, isSameBoot: isSameBoot(before), now: services.clock.now(),
             isReadOnly: isReadOnly
         ).run()
         return RecoveredLog(log: log, report: report)
@@ -215,21 +232,27 @@ struct DirectoryOpening: Sendable {
                 return LogAppearance(watermark: watermark, segments: segments, activeSize: size)
             },
             open: {
-                let watermark = watermark()
-                let before = try AtomicFile.read(layout.state, in: fileSystem)
-                    .flatMap { try DirectoryState(decoding: $0) }
-                return try recover(
-                    topic, topicPartition, watermark, before, isSameBoot: before?.bootIdentifier == bootIdentifier)
+                while true {
+                    let (before, watermark) = (try readState(), watermark())
+                    let recovered = try recover(topic, topicPartition, watermark, before)
+                    if try readState() == before { return recovered }
+                }
             })
     }
 
     /// The epoch of this incarnation: a new one unless the last one ended properly. Batches know better than a file that
     /// may be old or lost.
-    private func epoch(_ before: DirectoryState?, _ logs: [PartitionLog], isNew: Bool) -> LeaderEpoch {
+    private func epoch(_ before: DirectoryState?, _ logs: [PartitionLog], isNew: Bool) throws -> LeaderEpoch {
         let inBatches = logs.compactMap { $0.epochStarts.last?.epoch }.max()
         let inLogs = logs.map(\.leaderEpoch).max()
         let last = [before?.leaderEpoch, inBatches, inLogs].compactMap { $0 }.max() ?? .zero
-        return isNew || before?.isClean == true || isReadOnly ? last : last.next
+        if isNew || before?.isClean == true || isReadOnly { return last }
+        guard last.rawValue < .max else {
+            throw DaybookError(
+                .damaged,
+                "A batch carries the last leader epoch there is (\(last)), so no new one can begin; verify the log")
+        }
+        return last.next
     }
 
     /// Partition folders that no topic claims. They are reported and left alone.

@@ -41,6 +41,7 @@ struct AppendBench: AsyncParsableCommand {
             title: "append", setting: "\(options.compression), \(batch), \(durability.rawValue), via \(via.rawValue)",
             records: data.count, payloadBytes: data.payloadBytes, batches: 0,
             measured: Measurement(daybook).end(daybook))
+        let sizeBefore = try await BenchTopic.size(in: daybook)
         switch via {
         case .partition:
             let measurement = Measurement(daybook)
@@ -62,6 +63,7 @@ struct AppendBench: AsyncParsableCommand {
             report.measured = measurement.end(daybook)
             report.batches = summary.batchesCount
         }
+        report.appendedBytes = try await BenchTopic.size(in: daybook) - sizeBefore
         try report.print(json: options.json)
         try await daybook.close()
     }

@@ -96,5 +96,14 @@ enum BenchTopic {
         return name
     }()
 
+    /// Bytes of all partitions.
+    static func size(in daybook: Daybook) async throws -> Int {
+        var size = 0
+        for partition in try daybook.topic(name.description).partitions {
+            size += try await daybook.offsets(partition).size.rawValue
+        }
+        return size
+    }
+
     static func partition(_ number: Int) -> TopicPartition { TopicPartition(topic: name, partition: Int32(number)) }
 }

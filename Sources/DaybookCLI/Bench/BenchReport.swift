@@ -12,6 +12,8 @@ struct BenchReport {
     var records: Int
     /// Bytes of keys and values.
     var payloadBytes: Int
+    /// Bytes of the batches appended, headers included, after compression; 0 where nothing was appended.
+    var appendedBytes = 0
     var batches: Int
     var measured: Measurement.Result
     /// How long each acknowledgement took, in nanoseconds.
@@ -23,7 +25,7 @@ struct BenchReport {
     private var megabytesPerSecond: Double { Double(payloadBytes) / 1e6 / measured.seconds }
     private var cpuMicrosecondsPerRecord: Double { measured.cpuSeconds * 1e6 / Double(max(1, records)) }
     private var writesPerBatch: Double { Double(measured.writes) / Double(max(1, batches)) }
-    private var bytesWrittenPerByte: Double { Double(measured.bytesWritten) / Double(max(1, payloadBytes)) }
+    private var bytesWrittenPerByte: Double { Double(measured.bytesWritten) / Double(max(1, appendedBytes)) }
     private static let percentiles = [50.0, 90, 99, 99.9, 100]
 
     func print(json: Bool) throws {
@@ -33,7 +35,8 @@ struct BenchReport {
     private var object: JSONValue {
         var pairs: [(key: String, value: JSONValue)] = [
             ("benchmark", .string(title)), ("setting", .string(setting)), ("records", .integer(records)),
-            ("bytes", .integer(payloadBytes)), ("seconds", .number(measured.seconds, places: 6)),
+            ("bytes", .integer(payloadBytes)), ("appendedBytes", .integer(appendedBytes)),
+            ("seconds", .number(measured.seconds, places: 6)),
             ("recordsPerSecond", .number(recordsPerSecond, places: 1)),
             ("megabytesPerSecond", .number(megabytesPerSecond, places: 3)),
             ("cpuSeconds", .number(measured.cpuSeconds, places: 6)),
@@ -70,8 +73,9 @@ struct BenchReport {
         table.addRow(["batches", Numbers.grouped(batches)])
         table.addRow(["system calls", Numbers.grouped(measured.calls)])
         if measured.writes > 0 {
+            table.addRow(["bytes of batches", Numbers.bytes(appendedBytes)])
             table.addRow(["write calls per batch", Numbers.fixed(writesPerBatch, 3)])
-            table.addRow(["bytes written per byte", Numbers.fixed(bytesWrittenPerByte, 3)])
+            table.addRow(["bytes written per byte of batches", Numbers.fixed(bytesWrittenPerByte, 3)])
         }
         if measured.flushes > 0 { table.addRow(["flushes", Numbers.grouped(measured.flushes)]) }
         if let latencies {

@@ -28,6 +28,7 @@ struct DurableBench: AsyncParsableCommand {
     func run() async throws {
         let data = try options.load(standardCount: 200_000)
         let daybook = try await options.open(durability: .durable)
+        let sizeBefore = try await BenchTopic.size(in: daybook)
         let measurement = Measurement(daybook)
         let outcomes = try ThreadGroup.run(senders) { try send(data, sender: $0, to: daybook) }
         let measured = measurement.end(daybook)
@@ -36,7 +37,8 @@ struct DurableBench: AsyncParsableCommand {
         let batches = outcomes.reduce(0) { $0 + $1.batches }
         let report = BenchReport(
             title: "durable", setting: "\(options.compression), \(senders) senders, batches of \(batchRecords) records",
-            records: data.count, payloadBytes: data.payloadBytes, batches: batches, measured: measured,
+            records: data.count, payloadBytes: data.payloadBytes,
+            appendedBytes: try await BenchTopic.size(in: daybook) - sizeBefore, batches: batches, measured: measured,
             latencies: latencies,
             extras: [
                 (
