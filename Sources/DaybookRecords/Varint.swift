@@ -14,8 +14,11 @@ package enum Varint {
     /// How many bytes `value` takes: 1...10.
     @inline(__always)
     package static func size(_ value: Int64) -> Int {
-        let significant = UInt64.bitWidth - (zigzag(value) | 1).leadingZeroBitCount
-        return (significant + 6) / 7
+        let raw = zigzag(value)
+        // Nearly every length and delta takes one or two bytes.
+        if raw < 1 << 7 { return 1 }
+        if raw < 1 << 14 { return 2 }
+        return (UInt64.bitWidth - raw.leadingZeroBitCount + 6) / 7
     }
 
     /// Writes `value` and returns the place behind it. The caller has checked that `size(value)` bytes fit.

@@ -22,7 +22,7 @@ struct AppendBench: AsyncParsableCommand {
 
     @Option(
         help: "durable (each batch is flushed), osCache (nothing is flushed while the clock runs) or buffered.",
-        transform: AppendBench.durability)
+        transform: OptionValues.durability)
     var durability = Durability.osCache
 
     @Option(help: "partition: threads that encode and write themselves; producer: records enqueued one by one.")
@@ -102,14 +102,6 @@ struct AppendBench: AsyncParsableCommand {
                 Record(key: [UInt8](key), value: [UInt8](value), timestamp: timestamp), to: BenchTopic.name.description)
         }
         return try await producer.flush()
-    }
-
-    /// Reads the name of a promise.
-    static func durability(_ text: String) throws -> Durability {
-        guard let durability = Durability(rawValue: text) else {
-            throw ValidationError("\"\(text)\" is no durability; use durable, osCache or buffered.")
-        }
-        return durability
     }
 
     /// Reads an amount such as 64KiB.

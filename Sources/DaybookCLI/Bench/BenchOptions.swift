@@ -20,7 +20,7 @@ struct BenchOptions: ParsableArguments {
     @Option(help: "How many partitions; each is written by a thread of its own.")
     var partitions = 1
 
-    @Option(help: "none, lz4, zstd, or one with a level, such as zstd:3.", transform: BenchOptions.compression)
+    @Option(help: "none, lz4, zstd, or one with a level, such as zstd:3.", transform: OptionValues.compression)
     var compression = Compression.none
 
     @Flag(help: "Print one JSON object.")
@@ -69,22 +69,6 @@ struct BenchOptions: ParsableArguments {
                 BenchTopic.name.description, partitions: partitions, configuration: configuration)
         }
         return daybook
-    }
-
-    /// Reads `zstd` or `zstd:3`.
-    static func compression(_ text: String) throws -> Compression {
-        let parts = text.split(separator: ":", maxSplits: 1)
-        let level = parts.count == 2 ? Int32(parts[1]) : nil
-        if parts.count == 2 && level == nil {
-            throw ValidationError("\"\(text)\" has no level; write zstd:3 for instance.")
-        }
-        switch parts.first {
-        case "none" where parts.count == 1: return .none
-        case "lz4": return .lz4(level: level ?? 0)
-        case "zstd": return .zstd(level: level ?? 1)
-        default:
-            throw ValidationError("\"\(text)\" is no codec; use none, lz4 or zstd, or one with a level such as zstd:3.")
-        }
     }
 }
 
