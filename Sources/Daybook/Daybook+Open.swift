@@ -32,6 +32,9 @@ extension Daybook {
         }
         guard let partitions else { return }
         defer { lock?.release() }
+        // A change of topics that has begun ends before the lock is given back; none begins any more.
+        let daybook = self
+        await services.io.run { daybook.topicChanges.withLock { _ in } }
         let refused = await withTaskGroup(of: TopicPartition?.self, returning: [TopicPartition].self) { group in
             for partition in partitions {
                 group.addTask { await partition.close() ? nil : partition.topicPartition }

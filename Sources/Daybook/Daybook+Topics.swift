@@ -87,7 +87,11 @@ extension Daybook {
         let daybook = self
         do {
             return try await services.io.run { () throws in
-                try daybook.topicChanges.withLock { _ in try change(daybook) }
+                try daybook.topicChanges.withLock { _ in
+                    // Once closed, the directory may be somebody else's: the next open finishes what was begun.
+                    if daybook.state.withLock({ $0.isClosed }) { throw DaybookError.closed }
+                    return try change(daybook)
+                }
             }
         } catch let error as FileError {
             throw DaybookError(error)

@@ -144,12 +144,13 @@ package final class PooledFile: Sendable {
         do { try flush() } catch {}
         let (file, isInUse) = state.withLock { state -> ((any File)?, Bool) in
             state.pins -= 1
-            guard state.pins == 0, !state.isDirty else { return (nil, state.file != nil) }
+            // A file whose flush failed can be closed, dirty or not: the failure is remembered, and there is no other end.
+            guard state.pins == 0, !state.isDirty || state.flushFailure != nil else { return (nil, state.file != nil) }
             defer { state.file = nil }
             return (state.file, false)
         }
         if isInUse { return pool.register(self) }
-        // The bytes are flushed: a failure to close can lose nothing.
+        // The bytes are flushed, or known to be lost: a failure to close can lose nothing more.
         do { try file?.close() } catch {}
     }
 }

@@ -26,7 +26,8 @@ extension Partition {
     }
 
     private func drain() {
-        while true {
+        // A few rounds, then others get their turn on this thread.
+        for _ in 0..<8 {
             let requests = inbox.withLock { inbox in
                 defer { inbox.requests = [] }
                 if inbox.requests.isEmpty { inbox.isDraining = false }
@@ -37,6 +38,7 @@ extension Partition {
             for request in requests where appendForLater(request) { needsFlush = true }
             if needsFlush { requestFlush() }
         }
+        services.io.submit { self.drain() }
     }
 
     /// Appends one batch of the queue; returns whether its sender waits for a flush.

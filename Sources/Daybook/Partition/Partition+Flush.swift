@@ -92,8 +92,12 @@ extension Partition {
             defer { state.isFlushing = true }
             return !state.isFlushing
         }
-        // Nobody is flushing: this thread can, and saves two changes of threads.
-        if isOurs { flushLoop() }
+        // Nobody is flushing: this thread can, and saves two changes of threads. It flushes once; whoever came meanwhile is
+        // served by the flushers.
+        if isOurs {
+            if flushOnce() { services.flushers.submit { self.flushLoop() } }
+            publishWatermark()
+        }
         let failure = BlockingAnswer<DaybookError?>()
         let isDone = state.withLock { state -> Bool in
             if state.log.recoveryPoint >= offset { return true }
@@ -134,6 +138,11 @@ extension Partition {
 
     /// Writes the high watermark down for the next open and for readers in other processes, not more often than needed.
     func publishWatermark(isFinal: Bool = false) {
+        // One at a time, so that an older watermark is never written over a newer one.
+        publishing.withLock { _ in publish(isFinal: isFinal) }
+    }
+
+    private func publish(isFinal: Bool) {
         let watermark = state.withLock { state -> Watermark? in
             let log = state.log
             guard log.access != .read, isFinal || state.published != log.recoveryPoint else { return nil }

@@ -17,6 +17,8 @@ final class Partition: Sendable {
     let services: PartitionServices
     let state: Mutex<State>
     let inbox = Mutex(Inbox())
+    /// Held while the high watermark is written down.
+    let publishing = Mutex(())
 
     /// Safety: the log is reached only through the mutex that guards this state; what leaves it (plans, tickets,
     /// reports) is Sendable.

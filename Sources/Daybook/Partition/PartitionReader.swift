@@ -8,13 +8,16 @@ public import DaybookRecords
 ///
 /// Not for Swift's cooperative threads: tasks use `Daybook.read`. One reader per thread.
 public struct PartitionReader: ~Copyable {
+    /// Kept alive, with its threads and files, for as long as somebody reads.
+    private let daybook: Daybook
     private let partition: Partition
     private let isolation: Isolation
     private let decoder = RecordDecoder()
     /// Where the next read begins.
     public private(set) var nextOffset: Offset
 
-    init(_ partition: Partition, from offset: Offset, isolation: Isolation) {
+    init(_ daybook: Daybook, _ partition: Partition, from offset: Offset, isolation: Isolation) {
+        self.daybook = daybook
         self.partition = partition
         self.isolation = isolation
         nextOffset = offset
@@ -39,6 +42,6 @@ extension Daybook {
     public func makeReader(
         _ topicPartition: TopicPartition, from offset: Offset = .zero, isolation: Isolation = .durable
     ) throws -> PartitionReader {
-        PartitionReader(try partition(topicPartition), from: offset, isolation: isolation)
+        PartitionReader(self, try partition(topicPartition), from: offset, isolation: isolation)
     }
 }

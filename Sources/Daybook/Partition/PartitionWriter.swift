@@ -10,6 +10,8 @@ internal import DaybookRecords
 /// Not for Swift's cooperative threads: tasks use a `Producer`. One writer per thread; several writers may append to one
 /// partition. Records that are still in the writer when it goes away are lost: call `flush` first.
 public struct PartitionWriter: ~Copyable {
+    /// Kept alive: with it the directory's lock would go, while this writer goes on.
+    private let daybook: Daybook
     private let partition: Partition
     private var builder: RecordBatchBuilder
     private let compressor = Compressor()
@@ -17,7 +19,11 @@ public struct PartitionWriter: ~Copyable {
     /// Batches appended so far.
     public private(set) var batchesCount = 0
 
-    init(_ partition: Partition, batchSize: ByteCount, compression: Compression, durability: Durability) {
+    init(
+        _ daybook: Daybook, _ partition: Partition, batchSize: ByteCount, compression: Compression,
+        durability: Durability
+    ) {
+        self.daybook = daybook
         self.partition = partition
         self.durability = durability
         builder = RecordBatchBuilder(
@@ -67,7 +73,7 @@ extension Daybook {
             throw DaybookError(.readOnly, "The directory was opened for reading; open it for writing to append")
         }
         return PartitionWriter(
-            partition, batchSize: min(batchSize, topic.configuration.maxMessageBytes),
+            self, partition, batchSize: min(batchSize, topic.configuration.maxMessageBytes),
             compression: topic.configuration.compression ?? compression, durability: durability)
     }
 }

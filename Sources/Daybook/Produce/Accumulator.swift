@@ -53,12 +53,12 @@ final class Accumulator: Sendable {
                 state.builder.append(record, timestamp: timestamp)
             }
             state.reserved += reserved
-            if let acknowledge {
-                if shared.configuration.durability == .buffered {
-                    acknowledge(.success(.buffered(partition.topicPartition)))
-                } else {
-                    state.awaited.append((Int(state.builder.recordsCount) - 1, acknowledge))
-                }
+            // A buffered record is acknowledged at once and then travels like an enqueued one.
+            if shared.configuration.durability == .buffered {
+                acknowledge?(.success(.buffered(partition.topicPartition)))
+            }
+            if let acknowledge, shared.configuration.durability != .buffered {
+                state.awaited.append((Int(state.builder.recordsCount) - 1, acknowledge))
                 if state.underWay.isEmpty { handOver(&state) }
             } else if state.builder.size >= state.builder.targetSize {
                 handOver(&state)

@@ -20,7 +20,16 @@ final class Monitor: @unchecked Sendable {
 
     init() {
         pthread_mutex_init(mutex, nil)
-        pthread_cond_init(condition, nil)
+        #if canImport(Darwin)
+            pthread_cond_init(condition, nil)
+        #else
+            // Waiting must not follow the time of day, which may be set back by hours.
+            var attributes = pthread_condattr_t()
+            pthread_condattr_init(&attributes)
+            pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+            pthread_cond_init(condition, &attributes)
+            pthread_condattr_destroy(&attributes)
+        #endif
     }
 
     deinit {
@@ -41,12 +50,17 @@ final class Monitor: @unchecked Sendable {
 
     /// Sleeps until woken, or for `nanoseconds`. Call with the lock held.
     func wait(nanoseconds: Int64) {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        let total = Int64(time.tv_nsec) + nanoseconds
-        time.tv_sec += Int(total / 1_000_000_000)
-        time.tv_nsec = Int(total % 1_000_000_000)
-        pthread_cond_timedwait(condition, mutex, &time)
+        #if canImport(Darwin)
+            var duration = timespec(tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
+            pthread_cond_timedwait_relative_np(condition, mutex, &duration)
+        #else
+            var time = timespec()
+            clock_gettime(CLOCK_MONOTONIC, &time)
+            let total = Int64(time.tv_nsec) + nanoseconds
+            time.tv_sec += Int(total / 1_000_000_000)
+            time.tv_nsec = Int(total % 1_000_000_000)
+            pthread_cond_timedwait(condition, mutex, &time)
+        #endif
     }
 
     func wakeOne() { pthread_cond_signal(condition) }
@@ -107,9 +121,11 @@ final class WorkerPool: Sendable {
                     sleeping -= 1
                 }
                 let job = jobs[head]
+                // What the job holds must go with it, and not before others are done, nor under the monitor.
+                jobs[head] = {}
                 head += 1
-                if head == jobs.count {
-                    jobs.removeAll(keepingCapacity: true)
+                if head == jobs.count || head > 64 && head * 2 > jobs.count {
+                    jobs.removeFirst(head)
                     head = 0
                 }
                 return job
