@@ -3,7 +3,6 @@
 
 import ArgumentParser
 import Daybook
-import Histogram
 
 /// Appends all records and measures what that took.
 struct AppendBench: AsyncParsableCommand {
@@ -45,16 +44,18 @@ struct AppendBench: AsyncParsableCommand {
         switch via {
         case .partition:
             let measurement = Measurement(daybook)
-            let outcomes = try ThreadGroup.run(options.partitions) { number in
-                try append(data, thread: number, to: daybook)
+            let (partitions, batch, compression, durability) = (
+                options.partitions, batch, options.compression, durability
+            )
+            let outcomes = try ThreadGroup.run(partitions) { number in
+                try BenchSender(
+                    data: data, number: number, count: partitions, partition: BenchTopic.partition(number),
+                    batchSize: batch, batchRecords: nil, compression: compression, durability: durability
+                ).run(daybook)
             }
             report.measured = measurement.end(daybook)
             report.batches = outcomes.reduce(0) { $0 + $1.batches }
-            if durability == .durable {
-                var all = Histogram<UInt64>.ofLatencies()
-                for outcome in outcomes { all.add(outcome.latencies) }
-                report.latencies = all
-            }
+            if durability == .durable { report.latencies = BenchReport.together(outcomes.map(\.latencies)) }
         case .producer:
             let producer = try daybook.makeProducer(
                 ProducerConfiguration(batchSize: batch, compression: options.compression, durability: durability))
@@ -66,32 +67,6 @@ struct AppendBench: AsyncParsableCommand {
         report.appendedBytes = try await BenchTopic.size(in: daybook) - sizeBefore
         try report.print(json: options.json)
         try await daybook.close()
-    }
-
-    /// Every `partitions`-th stretch of the data goes to one partition, by one thread.
-    private func append(
-        _ data: BenchData, thread: Int, to daybook: Daybook
-    ) throws -> (batches: Int, latencies: Histogram<UInt64>) {
-        var writer = try daybook.makeWriter(
-            BenchTopic.partition(thread), batchSize: batch, compression: options.compression, durability: durability)
-        var latencies = Histogram<UInt64>.ofLatencies()
-        let share = data.count * thread / options.partitions..<data.count * (thread + 1) / options.partitions
-        let timestamp = Timestamp(milliseconds: 1_767_225_600_000)
-        // Reading an option runs through its wrapper: not once a record.
-        let isDurable = durability == .durable
-        for index in share {
-            let (key, value) = data[index]
-            if isDurable {
-                let before = writer.batchesCount
-                let start = ContinuousClock.now
-                try writer.append(key: key, value: value, timestamp: timestamp)
-                if writer.batchesCount > before { latencies.record(since: start) }
-            } else {
-                try writer.append(key: key, value: value, timestamp: timestamp)
-            }
-        }
-        try writer.flush()
-        return (writer.batchesCount, latencies)
     }
 
     private func enqueue(_ data: BenchData, _ producer: Producer) async throws -> FlushSummary {

@@ -28,6 +28,11 @@ struct BenchReport {
     private var bytesWrittenPerByte: Double { Double(measured.bytesWritten) / Double(max(1, appendedBytes)) }
     private static let percentiles = [50.0, 90, 99, 99.9, 100]
 
+    /// The latencies of several senders as one distribution.
+    static func together(_ parts: [Histogram<UInt64>]) -> Histogram<UInt64> {
+        parts.reduce(into: .ofLatencies()) { $0.add($1) }
+    }
+
     func print(json: Bool) throws {
         try StandardStream.output.writeLine(json ? object.text : table.trimmingLastLineFeed)
     }

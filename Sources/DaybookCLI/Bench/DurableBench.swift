@@ -3,7 +3,6 @@
 
 import ArgumentParser
 import Daybook
-import Histogram
 
 /// Senders that append a batch, wait until it is durable, and go on: a closed loop of each sender.
 struct DurableBench: AsyncParsableCommand {
@@ -15,12 +14,21 @@ struct DurableBench: AsyncParsableCommand {
     @Option(help: "How many senders there are at once; each is a thread.")
     var senders = 64
 
-    @Option(help: "How many records each sender appends before it waits for the disk.")
-    var batchRecords = 100
+    @Option(
+        help: "How many records each sender appends before it waits for the disk; 100, unless --batch is given.")
+    var batchRecords: Int?
+
+    @Option(help: "Bytes of records in a batch, before compression.", transform: AppendBench.batchSize)
+    var batch: ByteCount?
+
+    /// The limits of a batch: records, bytes, or whichever comes first.
+    private var limits: (records: Int?, bytes: ByteCount) {
+        (batchRecords ?? (batch == nil ? 100 : nil), batch ?? .mebibytes(8))
+    }
 
     func validate() throws {
         if !(1...4096).contains(senders) { throw ValidationError("--senders needs a number from 1 to 4096.") }
-        if !(1...1_000_000).contains(batchRecords) {
+        if let batchRecords, !(1...1_000_000).contains(batchRecords) {
             throw ValidationError("--batch-records needs a number from 1 to 1000000.")
         }
     }
@@ -29,46 +37,27 @@ struct DurableBench: AsyncParsableCommand {
         let data = try options.load(standardCount: 200_000)
         let daybook = try await options.open(durability: .durable)
         let sizeBefore = try await BenchTopic.size(in: daybook)
+        let (senders, partitions, compression, limits) = (senders, options.partitions, options.compression, limits)
         let measurement = Measurement(daybook)
-        let outcomes = try ThreadGroup.run(senders) { try send(data, sender: $0, to: daybook) }
+        let outcomes = try ThreadGroup.run(senders) { number in
+            try BenchSender(
+                data: data, number: number, count: senders, partition: BenchTopic.partition(number % partitions),
+                batchSize: limits.bytes, batchRecords: limits.records, compression: compression, durability: .durable
+            ).run(daybook)
+        }
         let measured = measurement.end(daybook)
-        var latencies = Histogram<UInt64>.ofLatencies()
-        for outcome in outcomes { latencies.add(outcome.latencies) }
         let batches = outcomes.reduce(0) { $0 + $1.batches }
+        let batchesPerFlush = Double(batches) / Double(max(1, measured.flushes))
+        let size = limits.records.map { "\($0) records" } ?? "\(limits.bytes)"
         let report = BenchReport(
-            title: "durable", setting: "\(options.compression), \(senders) senders, batches of \(batchRecords) records",
+            title: "durable", setting: "\(compression), \(senders) senders, batches of \(size)",
             records: data.count, payloadBytes: data.payloadBytes,
             appendedBytes: try await BenchTopic.size(in: daybook) - sizeBefore, batches: batches, measured: measured,
-            latencies: latencies,
+            latencies: BenchReport.together(outcomes.map(\.latencies)),
             extras: [
-                (
-                    "batchesPerFlush", .number(Double(batches) / Double(max(1, measured.flushes)), places: 2),
-                    Numbers.fixed(Double(batches) / Double(max(1, measured.flushes)), 2)
-                )
+                ("batchesPerFlush", .number(batchesPerFlush, places: 2), Numbers.fixed(batchesPerFlush, 2))
             ])
         try report.print(json: options.json)
         try await daybook.close()
-    }
-
-    private func send(
-        _ data: BenchData, sender: Int, to daybook: Daybook
-    ) throws -> (batches: Int, latencies: Histogram<UInt64>) {
-        // Room for the batch whatever its records measure: it is closed by the count.
-        var writer = try daybook.makeWriter(
-            BenchTopic.partition(sender % options.partitions), batchSize: .mebibytes(8),
-            compression: options.compression, durability: .durable)
-        var latencies = Histogram<UInt64>.ofLatencies()
-        let share = data.count * sender / senders..<data.count * (sender + 1) / senders
-        let timestamp = Timestamp(milliseconds: 1_767_225_600_000)
-        for start in stride(from: share.lowerBound, to: share.upperBound, by: batchRecords) {
-            for index in start..<min(start + batchRecords, share.upperBound) {
-                let (key, value) = data[index]
-                try writer.append(key: key, value: value, timestamp: timestamp)
-            }
-            let before = ContinuousClock.now
-            try writer.flush()
-            latencies.record(since: before)
-        }
-        return (writer.batchesCount, latencies)
     }
 }

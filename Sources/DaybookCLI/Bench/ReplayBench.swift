@@ -14,11 +14,21 @@ struct ReplayBench: AsyncParsableCommand {
     @Option(help: "Stop after so many records of each partition.")
     var records: Int?
 
-    @Option(help: "Bytes that one read asks for.", transform: AppendBench.batchSize)
+    @Option(help: "Read only so many partitions, from the first on; otherwise all.")
+    var partitions: Int?
+
+    @Option(
+        name: [.customLong("read"), .customLong("batch")], help: "Bytes that one read asks for.",
+        transform: AppendBench.batchSize)
     var read = ByteCount.kibibytes(256)
 
     @Flag(help: "Print one JSON object.")
     var json = false
+
+    func validate() throws {
+        if let records, records < 1 { throw ValidationError("--records needs a number from 1 upwards.") }
+        if let partitions, partitions < 1 { throw ValidationError("--partitions needs a number from 1 upwards.") }
+    }
 
     func run() async throws {
         let daybook = try await Daybook.open(
@@ -30,7 +40,8 @@ struct ReplayBench: AsyncParsableCommand {
         let limit = records ?? .max
         let read = read
         let measurement = Measurement(daybook)
-        let outcomes = try ThreadGroup.run(Int(topic.partitionsCount)) { number in
+        let count = min(partitions ?? .max, Int(topic.partitionsCount))
+        let outcomes = try ThreadGroup.run(count) { number in
             try Self.replay(daybook, BenchTopic.partition(number), limit: limit, read: read)
         }
         let measured = measurement.end(daybook)
