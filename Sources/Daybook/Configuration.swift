@@ -26,7 +26,9 @@ public struct Configuration: Sendable {
     public var openFilesLimit: Int?
 
     package var fileSystem: any FileSystem
-    package var clock: any WallClock
+    package var clock: any TimeSource
+    /// Runs everything that would run on threads of the engine's own; nil: threads.
+    package var executor: (any JobExecutor)?
 
     public init(
         access: Access = .readWrite, createsDirectory: Bool = true, ioThreads: Int? = nil, flushThreads: Int = 8,
@@ -38,7 +40,7 @@ public struct Configuration: Sendable {
         self.flushThreads = flushThreads
         self.openFilesLimit = openFilesLimit
         fileSystem = PosixFileSystem()
-        clock = SystemWallClock()
+        clock = SystemTime()
     }
 
     /// The configuration if every value is allowed; throws `.invalidConfiguration` otherwise.

@@ -7,7 +7,7 @@ package import SystemPackage
 package struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Which call it was, as the words of a sentence.
     package enum Operation: String, Sendable {
-        case open, read, write, flush, truncate, close, rename, remove, list, status, lock
+        case open, read, write, flush, truncate, close, rename, link, remove, list, status, lock
         case createDirectory = "create the folder"
         case flushDirectory = "flush the folder"
     }

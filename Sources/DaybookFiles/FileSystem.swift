@@ -15,6 +15,10 @@ package protocol FileSystem: Sendable {
     func createDirectory(_ path: FilePath) throws(FileError)
     /// Replaces what `destination` names, atomically; durable only after the folder has been flushed.
     func rename(_ source: FilePath, to destination: FilePath) throws(FileError)
+    /// Gives a file a second name in the same file system: both name the same bytes. Durable only after the folder has been
+    /// flushed. Fails with `fileExists` when something of that name is there, and where there are no such names with
+    /// `improperLink`, `notSupported` or `notPermitted`.
+    func link(_ existing: FilePath, to new: FilePath) throws(FileError)
     func removeFile(_ path: FilePath) throws(FileError)
     /// Removes an empty folder.
     func removeDirectory(_ path: FilePath) throws(FileError)
@@ -22,6 +26,8 @@ package protocol FileSystem: Sendable {
     func flushDirectory(_ path: FilePath) throws(FileError)
     /// Takes the lock file at `path` for this process, or fails with `wouldBlock` at once; never removes the file.
     func lock(_ path: FilePath) throws(FileError) -> any FileLock
+    /// How much room there is where `path` stands, which must exist.
+    func space(at path: FilePath) throws(FileError) -> FileSystemSpace
 }
 
 /// An open file. Calls may come from several threads at once; places are given with each call.
@@ -66,6 +72,18 @@ package struct FileStatus: Hashable, Sendable {
         self.isDirectory = isDirectory
         self.size = size
         self.modified = modified
+    }
+}
+
+/// Room on a file system, in bytes.
+package struct FileSystemSpace: Hashable, Sendable {
+    /// What this process may still write.
+    package var available: Int
+    package var total: Int
+
+    package init(available: Int, total: Int) {
+        self.available = available
+        self.total = total
     }
 }
 

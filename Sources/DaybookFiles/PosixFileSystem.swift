@@ -69,6 +69,13 @@ package struct PosixFileSystem: FileSystem {
         }
     }
 
+    package func link(_ existing: FilePath, to new: FilePath) throws(FileError) {
+        counters.others.add(1)
+        _ = try checked(.link, new) {
+            existing.withPlatformString { from in new.withPlatformString { to in libcLink(from, to) } }
+        }
+    }
+
     package func removeFile(_ path: FilePath) throws(FileError) {
         counters.others.add(1)
         _ = try checked(.remove, path) { path.withPlatformString { unlink($0) } }
@@ -103,6 +110,15 @@ package struct PosixFileSystem: FileSystem {
         }
         return PosixLock(descriptor: descriptor)
     }
+
+    package func space(at path: FilePath) throws(FileError) -> FileSystemSpace {
+        counters.others.add(1)
+        var status = statvfs()
+        _ = try checked(.status, path) { path.withPlatformString { statvfs($0, &status) } }
+        // What is free only for the superuser does not count: a service should not run as one.
+        let block = Int(status.f_frsize)
+        return FileSystemSpace(available: Int(status.f_bavail) * block, total: Int(status.f_blocks) * block)
+    }
 }
 
 /// A lock by `flock(2)`: the kernel gives it back when the process ends, however it ends.
@@ -127,6 +143,8 @@ func checked(
 private func libcOpen(_ path: UnsafePointer<CChar>, _ flags: Int32, _ mode: mode_t) -> Int32 { open(path, flags, mode) }
 private func libcClose(_ descriptor: Int32) -> Int32 { close(descriptor) }
 private func libcRename(_ from: UnsafePointer<CChar>, _ to: UnsafePointer<CChar>) -> Int32 { rename(from, to) }
+
+private func libcLink(_ from: UnsafePointer<CChar>, _ to: UnsafePointer<CChar>) -> Int32 { link(from, to) }
 
 extension FileStatus {
     init(_ status: stat) {

@@ -1,30 +1,42 @@
 // A clock that stands still until the test moves it: time-driven behaviour without waiting.
-// Waiting does not follow it: only what the log writes down as the time does.
+// Waiting follows it only where a test also runs the engine's threads itself.
 
 public import Daybook
 public import DaybookModel
 internal import Synchronization
 
-/// A wall clock in the test's hand. May be set to any moment, forwards and backwards. Thread-safe.
-public final class ManualClock: WallClock {
-    private let time: Mutex<Timestamp>
+/// A clock in the test's hand. Thread-safe.
+///
+/// Its time of day may be set to any moment, forwards and backwards, as when somebody sets a machine's clock. `advance` is
+/// time that passes.
+public final class ManualClock: TimeSource {
+    private struct State {
+        var now: Timestamp
+        var elapsed = Duration.zero
+    }
+    private let state: Mutex<State>
 
     /// Starts at `start`: by default 2026-01-01T00:00:00Z.
-    public init(_ start: Timestamp = Timestamp(milliseconds: 1_767_225_600_000)) { time = Mutex(start) }
+    public init(_ start: Timestamp = Timestamp(milliseconds: 1_767_225_600_000)) { state = Mutex(State(now: start)) }
 
-    /// The moment that was set last.
-    public func now() -> Timestamp { time.withLock { $0 } }
+    /// The time of day.
+    public func now() -> Timestamp { state.withLock { $0.now } }
 
-    /// Jumps to `moment`, which may lie in the past.
-    public func set(to moment: Timestamp) { time.withLock { $0 = moment } }
+    /// How much time has passed since the clock was made: what `advance` has added up to.
+    public func elapsed() -> Duration { state.withLock { $0.elapsed } }
 
-    /// Moves on by `duration`, or back when it is negative; returns the new time. Fractions of a millisecond are lost.
+    /// Jumps to `moment`, which may lie in the past; no time passes.
+    public func set(to moment: Timestamp) { state.withLock { $0.now = moment } }
+
+    /// Moves on by `duration`, which passes; or jumps back when it is negative. Returns the new time of day, in which
+    /// fractions of a millisecond are lost.
     @discardableResult
     public func advance(by duration: Duration) -> Timestamp {
         let (seconds, attoseconds) = duration.components
-        return time.withLock { time in
-            time = time.advanced(byMilliseconds: seconds * 1000 + attoseconds / 1_000_000_000_000_000)
-            return time
+        return state.withLock { state in
+            state.now = state.now.advanced(byMilliseconds: seconds * 1000 + attoseconds / 1_000_000_000_000_000)
+            state.elapsed += max(.zero, duration)
+            return state.now
         }
     }
 }

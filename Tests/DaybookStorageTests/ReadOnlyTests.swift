@@ -145,5 +145,9 @@ private struct ReadingFileSystem: FileSystem {
     func flushDirectory(_ path: FilePath) throws(FileError) {
         throw FileError(.flushDirectory, path, .readOnlyFileSystem)
     }
+    func link(_ existing: FilePath, to new: FilePath) throws(FileError) {
+        throw FileError(.link, new, .readOnlyFileSystem)
+    }
+    func space(at path: FilePath) throws(FileError) -> FileSystemSpace { try base.space(at: path) }
     func lock(_ path: FilePath) throws(FileError) -> any FileLock { throw FileError(.lock, path, .readOnlyFileSystem) }
 }

@@ -58,6 +58,8 @@ final class GatedFileSystem: FileSystem {
     func removeDirectory(_ path: FilePath) throws(FileError) { try base.removeDirectory(path) }
     func flushDirectory(_ path: FilePath) throws(FileError) { try base.flushDirectory(path) }
     func lock(_ path: FilePath) throws(FileError) -> any FileLock { try base.lock(path) }
+    func link(_ existing: FilePath, to new: FilePath) throws(FileError) { try base.link(existing, to: new) }
+    func space(at path: FilePath) throws(FileError) -> FileSystemSpace { try base.space(at: path) }
 }
 
 /// Safety: Foundation's condition may be used from any thread.

@@ -35,9 +35,11 @@ struct DirectoryOpening: Sendable {
         layout = DirectoryLayout(root: FilePath(directory))
         let limit = configuration.openFilesLimit ?? DescriptorPool.standardLimit
         pool = DescriptorPool(fileSystem: configuration.fileSystem, limit: limit)
+        let executor = configuration.executor
         services = PartitionServices(
-            io: WorkerPool(threads: configuration.ioThreads), flushers: WorkerPool(threads: configuration.flushThreads),
-            timer: DeadlineTimer(), clock: configuration.clock,
+            io: WorkerPool(threads: configuration.ioThreads, or: executor),
+            flushers: WorkerPool(threads: configuration.flushThreads, or: executor),
+            timer: DeadlineTimer(or: executor), clock: configuration.clock,
             watermarks: WatermarkFile(
                 path: layout.watermarks, pool: pool, isReadOnly: configuration.access == .readOnly))
     }
@@ -148,6 +150,8 @@ struct DirectoryOpening: Sendable {
         // Verification holds the lock for an instant, to see whether a writer is at work: do not give up at once.
         for _ in 0..<5 {
             if let lock = try lockIfFree() { return lock }
+            // Where one thread does everything nobody could release it meanwhile.
+            if configuration.executor != nil { break }
             let pause = Monitor()
             pause.withLock { pause.wait(nanoseconds: 10_000_000) }
         }

@@ -146,8 +146,8 @@ extension Partition {
         let watermark = state.withLock { state -> Watermark? in
             let log = state.log
             guard log.access != .read, isFinal || state.published != log.recoveryPoint else { return nil }
-            let now = ContinuousClock.now
-            if !isFinal, let last = state.publishedAt, last.duration(to: now) < Self.publishInterval {
+            let now = services.clock.elapsed()
+            if !isFinal, let last = state.publishedAt, now - last < Self.publishInterval {
                 if !state.isPublishScheduled {
                     state.isPublishScheduled = true
                     services.timer.schedule(after: Self.publishInterval) { [weak self] in

@@ -33,7 +33,7 @@ final class Partition: Sendable {
         var waiters: [Waiter] = []
         /// The high watermark that was last written to the watermark file, and when.
         var published: Offset?
-        var publishedAt: ContinuousClock.Instant?
+        var publishedAt: Duration?
         var isPublishScheduled = false
         var isClosed = false
     }
@@ -146,6 +146,6 @@ struct PartitionServices: Sendable {
     let io: WorkerPool
     let flushers: WorkerPool
     let timer: DeadlineTimer
-    let clock: any WallClock
+    let clock: any TimeSource
     let watermarks: WatermarkFile
 }

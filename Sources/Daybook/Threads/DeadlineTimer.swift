@@ -6,6 +6,7 @@ final class DeadlineTimer: Sendable {
     typealias Job = @Sendable () -> Void
 
     private let queue: Queue
+    private let executor: (any JobExecutor)?
 
     /// Safety: everything but the monitor is touched only under the monitor.
     private final class Queue: @unchecked Sendable {
@@ -57,9 +58,12 @@ final class DeadlineTimer: Sendable {
         }
     }
 
-    init() {
+    /// A thread of its own, or none where an executor runs the jobs.
+    init(or executor: (any JobExecutor)? = nil) {
         let queue = Queue()
         self.queue = queue
+        self.executor = executor
+        if executor != nil { return }
         startThread { while let job = queue.next() { job() } }
     }
 
@@ -67,6 +71,7 @@ final class DeadlineTimer: Sendable {
 
     /// Runs `job` once, `delay` from now or a little later. O(log waiting jobs).
     func schedule(after delay: Duration, _ job: @escaping Job) {
+        if let executor { return executor.schedule(after: delay, job) }
         queue.monitor.withLock {
             if queue.push(ContinuousClock.now.advanced(by: delay), job) { queue.monitor.wakeOne() }
         }

@@ -103,6 +103,7 @@ final class WorkerPool: Sendable {
     typealias Job = @Sendable () -> Void
 
     private let queue: Queue
+    private let executor: (any JobExecutor)?
 
     /// Safety: `jobs`, `head` and the counts are touched only under the monitor.
     private final class Queue: @unchecked Sendable {
@@ -133,9 +134,12 @@ final class WorkerPool: Sendable {
         }
     }
 
-    init(threads: Int) {
+    /// `threads` threads of its own, or none where an executor runs the jobs.
+    init(threads: Int, or executor: (any JobExecutor)? = nil) {
         let queue = Queue()
         self.queue = queue
+        self.executor = executor
+        if executor != nil { return }
         for _ in 0..<threads { startThread { while let job = queue.next() { job() } } }
     }
 
@@ -143,6 +147,7 @@ final class WorkerPool: Sendable {
 
     /// Hands a job to the next free thread. Amortised O(1).
     func submit(_ job: @escaping Job) {
+        if let executor { return executor.submit(job) }
         queue.monitor.withLock {
             queue.jobs.append(job)
             if queue.sleeping > 0 { queue.monitor.wakeOne() }

@@ -98,6 +98,11 @@ package final class FaultyFileSystem: FileSystem {
         try base.rename(source, to: destination)
     }
 
+    package func link(_ existing: FilePath, to new: FilePath) throws(FileError) {
+        try begin(.link, new)
+        try base.link(existing, to: new)
+    }
+
     package func removeFile(_ path: FilePath) throws(FileError) {
         try begin(.removeFile, path)
         try base.removeFile(path)
@@ -116,6 +121,11 @@ package final class FaultyFileSystem: FileSystem {
     package func lock(_ path: FilePath) throws(FileError) -> any FileLock {
         try begin(.lock, path)
         return try base.lock(path)
+    }
+
+    package func space(at path: FilePath) throws(FileError) -> FileSystemSpace {
+        try begin(.space, path)
+        return try base.space(at: path)
     }
 
     // MARK: what happens to a call
@@ -179,10 +189,11 @@ extension FileCallKind {
     fileprivate var operation: FileError.Operation {
         switch self {
         case .open: .open
-        case .status, .fileStatus: .status
+        case .status, .fileStatus, .space: .status
         case .entries: .list
         case .createDirectory: .createDirectory
         case .rename: .rename
+        case .link: .link
         case .removeFile, .removeDirectory: .remove
         case .flushDirectory: .flushDirectory
         case .lock: .lock

@@ -7,13 +7,13 @@ package import SystemPackage
 /// The calls of the file-system seam.
 package enum FileCallKind: String, Sendable, Hashable, CaseIterable {
     // Of the file system.
-    case open, status, entries, createDirectory, rename, removeFile, removeDirectory, flushDirectory, lock
+    case open, status, entries, createDirectory, rename, link, removeFile, removeDirectory, flushDirectory, lock, space
     // Of an open file.
     case read, write, truncate, flush, fileStatus, close
 
     /// Calls that change what is on disk, or whether it stays there.
     package static let changing: Set<FileCallKind> = [
-        .createDirectory, .rename, .removeFile, .removeDirectory, .flushDirectory, .write, .truncate, .flush,
+        .createDirectory, .rename, .link, .removeFile, .removeDirectory, .flushDirectory, .write, .truncate, .flush,
     ]
 }
 
