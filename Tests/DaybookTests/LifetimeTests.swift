@@ -24,6 +24,38 @@ import Testing
         }
     }
 
+    @Test func `C39 a daybook that nobody holds gives its lock back, and what was acknowledged is there`() async throws
+    {
+        func sendAndForget(_ directory: String) async throws {
+            let daybook = try await Daybook.open(directory)
+            try await daybook.createTopic("orders")
+            let producer = try daybook.makeProducer()
+            _ = try await producer.send(Record(key: nil, value: "kept"), to: "orders")
+            // Nobody waits for this one; it goes on its way all the same.
+            try await producer.enqueue(Record(key: nil, value: "taken in"), to: "orders")
+        }
+        try await withDirectory { directory in
+            try await sendAndForget(directory)
+            var reopened: Daybook?
+            let isFree = try await eventually {
+                do { reopened = try await Daybook.open(directory) } catch let error as DaybookError {
+                    guard error.code == .directoryLocked else { throw error }
+                }
+                return reopened != nil
+            }
+            #expect(isFree)
+            let daybook = try #require(reopened)
+            #expect(!daybook.recovery.wasClosedCleanly)
+            #expect(try await eventually { try await daybook.offsets(try partition()).highWatermark == 2 })
+            let batches = try await daybook.read(try partition(), from: .zero).batches
+            let values = try batches.flatMap { try $0.records() }.map {
+                $0.record.value.map { String(decoding: $0, as: UTF8.self) }
+            }
+            #expect(values == ["kept", "taken in"])
+            try await daybook.close()
+        }
+    }
+
     @Test func `After a close no change of topics touches the directory`() async throws {
         try await withDirectory { directory in
             let first = try await Daybook.open(directory)

@@ -95,9 +95,9 @@ final class Accumulator: Sendable {
         state.isLingering = true
         let number = state.batchNumber
         partition.services.timer.schedule(after: shared.configuration.linger) {
-            [weak self, io = partition.services.io] in
+            // Held until then: records that were taken in go on their way even when nobody holds the producer any more.
             // Compressing takes longer than a timer's job may.
-            io.submit { self?.handOverLingering(number) }
+            self.partition.services.io.submit { self.handOverLingering(number) }
         }
     }
 
@@ -150,7 +150,7 @@ final class Accumulator: Sendable {
     ) {
         // Who awaits a record hears of its failure there; a flush tells of the others.
         shared.progress.end(result, unawaitedCount: recordsCount - awaited.count, bytes: bytes)
-        if case .failure = result { shared.forgetRoutes() }
+        if case .failure = result { shared.topicsMayHaveChanged.store(true, ordering: .releasing) }
         for (index, acknowledge) in awaited {
             acknowledge(result.map { Receipt($0, index: index) })
         }

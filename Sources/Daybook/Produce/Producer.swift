@@ -11,9 +11,11 @@ internal import Synchronization
 /// accounted for by `flush`. Records of one task to one partition keep their order.
 public final class Producer: Sendable {
     private let shared: ProducerShared
+    private let routes: ProducerRoutes
 
     init(_ daybook: Daybook, _ configuration: ProducerConfiguration) {
         shared = ProducerShared(daybook, configuration)
+        routes = ProducerRoutes(shared)
     }
 
     /// Appends a record and returns its place when the configured durability is reached.
@@ -43,7 +45,7 @@ public final class Producer: Sendable {
     /// whole daybook is flushed.
     @discardableResult
     public func flush() async throws -> FlushSummary {
-        for accumulator in shared.accumulators { await accumulator.flush() }
+        for accumulator in routes.accumulators { await accumulator.flush() }
         if shared.configuration.durability == .buffered { try await shared.daybook.flush() }
         return try shared.progress.take()
     }
@@ -60,7 +62,7 @@ public final class Producer: Sendable {
         guard !shared.isClosed.load(ordering: .acquiring) else {
             throw DaybookError(.closed, "The producer has been closed; make another one")
         }
-        let route = try shared.route(topic)
+        let route = try routes.route(topic)
         if let partition { try route.check(partition) }
         let size = RecordBatchBuilder.maximumSize(of: record)
         guard size <= ProducerShared.largestRecord else {
@@ -70,7 +72,7 @@ public final class Producer: Sendable {
         }
         if !shared.budget.take(size) {
             // What is waiting for company cannot give its memory back: send it off.
-            for accumulator in shared.accumulators { accumulator.handOver() }
+            for accumulator in routes.accumulators { accumulator.handOver() }
             try await shared.budget.takeWhenAvailable(size)
         }
         return (route, shared.budget.clamped(size))

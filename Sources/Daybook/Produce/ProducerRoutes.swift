@@ -1,0 +1,107 @@
+// The way of a producer's records: from the name of a topic to the accumulators of its partitions, and for each record to
+// one of them.
+
+internal import DaybookModel
+internal import DaybookRecords
+internal import Synchronization
+
+/// The topics that a producer has written to. Held by the producer alone: when that goes, so do they.
+final class ProducerRoutes: Sendable {
+    private let shared: ProducerShared
+    private let routes = Mutex(Routes())
+
+    private struct Routes {
+        var current: [String: TopicRoute] = [:]
+        /// Every route ever made, so that a flush misses none whose topic has been looked up anew since.
+        var all: [TopicRoute] = []
+    }
+
+    init(_ shared: ProducerShared) { self.shared = shared }
+
+    var accumulators: [Accumulator] { routes.withLock { $0.all }.flatMap(\.accumulators) }
+
+    /// The way to a topic's partitions. One lock and one look-up; made at the first record.
+    func route(_ name: String) throws -> TopicRoute {
+        if shared.topicsMayHaveChanged.exchange(false, ordering: .acquiringAndReleasing) { forgetOutdated() }
+        if let route = routes.withLock({ $0.current[name] }) { return route }
+        let topic = try shared.daybook.topic(name)
+        let partitions = try topic.partitions.map { try shared.daybook.partition($0) }
+        let sticky = StickyPartition(count: topic.partitionsCount)
+        let accumulators = partitions.map { Accumulator($0, topic, sticky, shared) }
+        let route = TopicRoute(topic, accumulators, sticky, shared.configuration.partitioner)
+        return routes.withLock { routes in
+            // Another task may have been quicker; two routes to one topic would break the order.
+            if let existing = routes.current[name] { return existing }
+            routes.current[name] = route
+            routes.all.append(route)
+            return route
+        }
+    }
+
+    /// Topics are looked up anew that are not what they were.
+    private func forgetOutdated() {
+        routes.withLock { routes in
+            for (name, route) in routes.current {
+                let topic = try? shared.daybook.topic(name)
+                if topic?.id != route.topic.id { routes.current[name] = nil }
+            }
+        }
+    }
+}
+
+/// One topic, as one producer sees it.
+final class TopicRoute: Sendable {
+    let topic: Topic
+    let accumulators: [Accumulator]
+    private let partitioner: any Partitioner
+    private let sticky: StickyPartition
+
+    init(
+        _ topic: Topic, _ accumulators: [Accumulator], _ sticky: StickyPartition, _ partitioner: any Partitioner
+    ) {
+        self.topic = topic
+        self.accumulators = accumulators
+        self.sticky = sticky
+        self.partitioner = partitioner
+    }
+
+    func check(_ partition: Int32) throws(DaybookError) {
+        guard (0..<topic.partitionsCount).contains(partition) else {
+            throw DaybookError(
+                .unknownPartition,
+                "Topic \(topic.name) has partitions 0 to \(topic.partitionsCount - 1), not \(partition)")
+        }
+    }
+
+    func add(
+        _ record: Record, _ partition: Int32?, reserved: Int, _ now: Timestamp,
+        _ acknowledge: Accumulator.Acknowledgement?
+    ) {
+        let count = topic.partitionsCount
+        if let chosen = partition ?? partitioner.partition(for: record, topic: topic.name, partitionsCount: count) {
+            precondition(
+                (0..<count).contains(chosen), "a partitioner returns a number from 0 to the count of partitions")
+            _ = accumulators[Int(chosen)].add(record, reserved: reserved, timestamp: now, acknowledge)
+            return
+        }
+        let current = sticky.current
+        let isFinished = accumulators[Int(current)].add(record, reserved: reserved, timestamp: now, acknowledge)
+        if isFinished || acknowledge != nil { sticky.leave(current) }
+    }
+}
+
+/// Where records go that may go anywhere: together to one partition, and to the next one with each batch.
+final class StickyPartition: Sendable {
+    private let count: Int32
+    private let place = Atomic<Int32>(0)
+
+    init(count: Int32) { self.count = count }
+
+    var current: Int32 { place.load(ordering: .relaxed) }
+
+    /// Goes on to the partition after `partition`, unless somebody has gone on already.
+    func leave(_ partition: Int32) {
+        _ = place.compareExchange(
+            expected: partition, desired: (partition + 1) % count, ordering: .relaxed)
+    }
+}
