@@ -24,6 +24,8 @@ public struct Configuration: Sendable {
     /// At most so many files are open at once; more partitions than that are no problem. Nil: half of what the process may
     /// open, at most 8,192.
     public var openFilesLimit: Int?
+    /// Retention, compaction and scrubbing.
+    public var housekeeping = HousekeepingConfiguration()
 
     package var fileSystem: any FileSystem
     package var clock: any TimeSource
@@ -50,6 +52,7 @@ public struct Configuration: Sendable {
         ] where value < 1 {
             throw DaybookError(.invalidConfiguration, "\(name) is \(value); use a number from 1 upwards")
         }
+        _ = try housekeeping.validated()
         return self
     }
 }

@@ -17,6 +17,7 @@ extension Daybook {
         let opening = DirectoryOpening(directory, try configuration.validated())
         let daybook = Daybook(try await opening.run())
         if !daybook.isReadOnly { try await daybook.finishDeletions() }
+        daybook.scheduleHousekeeping()
         return daybook
     }
 
@@ -32,6 +33,7 @@ extension Daybook {
         }
         guard let partitions else { return }
         defer { lock?.release() }
+        housekeeping.stop()
         // A change of topics that has begun ends before the lock is given back; none begins any more.
         let daybook = self
         await services.io.run { daybook.topicChanges.withLock { _ in } }

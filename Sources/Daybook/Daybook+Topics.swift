@@ -126,6 +126,7 @@ extension Daybook {
         }
         state.withLock { state in for partition in partitions { state.partitions[partition.topicPartition] = partition }
         }
+        topicsGeneration.wrappingAdd(1, ordering: .releasing)
         return topic
     }
 
@@ -156,15 +157,17 @@ extension Daybook {
         change(&registry)
         try registry.save(layout, in: fileSystem)
         state.withLock { $0.registry = registry }
+        topicsGeneration.wrappingAdd(1, ordering: .releasing)
     }
 
     private func openPartition(_ topicPartition: TopicPartition) -> Partition? {
         state.withLock { $0.partitions[topicPartition] }
     }
 
-    private func requireWritable() throws(DaybookError) {
+    func requireWritable() throws(DaybookError) {
         if isReadOnly {
-            throw DaybookError(.readOnly, "The directory was opened for reading; open it for writing to change topics")
+            throw DaybookError(
+                .readOnly, "The directory was opened for reading; open it for writing to change anything")
         }
         if state.withLock({ $0.isClosed }) { throw .closed }
     }

@@ -28,6 +28,9 @@ public final class Daybook: Sendable {
     let state: Mutex<State>
     /// Held while topics change, which takes several steps on disk.
     let topicChanges = Mutex(())
+    /// Raised when topics have changed, so that whoever has looked one up knows when to look again.
+    let topicsGeneration = Atomic<Int>(0)
+    let housekeeping: Housekeeping
 
     struct State {
         var registry: TopicRegistry
@@ -46,13 +49,16 @@ public final class Daybook: Sendable {
         services = opened.services
         lock = opened.lock
         leaderEpoch = opened.leaderEpoch
+        let youngest = opened.partitions.values.map { $0.withLog { $0.lastAppendTime } }.max() ?? .none
+        housekeeping = Housekeeping(
+            time: TrustedTime(opened.configuration.clock, notBefore: youngest),
+            limit: RateLimit(opened.configuration.housekeeping.bytesPerSecond, opened.configuration))
         state = Mutex(State(registry: opened.registry, partitions: opened.partitions))
     }
 
     deinit {
-        services.timer.stop()
-        services.io.stop()
-        services.flushers.stop()
+        housekeeping.stop()
+        services.stop()
         lock?.release()
     }
 

@@ -130,6 +130,15 @@ extension File {
 }
 
 extension FileSystem {
+    /// Removes a file; nothing happens when there is none.
+    package func removeIfPresent(_ path: FilePath) throws(FileError) {
+        do {
+            try uninterrupted { () throws(FileError) in try removeFile(path) }
+        } catch {
+            guard error.errno == .noSuchFileOrDirectory else { throw error }
+        }
+    }
+
     /// Whether something of that name is there. Other failures than its absence are thrown.
     package func exists(_ path: FilePath) throws(FileError) -> Bool {
         do {

@@ -45,6 +45,13 @@ package final class EncodedBatch: @unchecked Sendable {
         base.storeBigEndian(leaderEpoch.rawValue, at: BatchLayout.partitionLeaderEpoch)
     }
 
+    /// Lets the batch cover the offsets up to `lastOffset` as well, which no batch holds any more. Computes the checksum
+    /// anew. O(size).
+    package func extend(through lastOffset: Offset) {
+        header.lastOffsetDelta = Int32(header.baseOffset.distance(to: lastOffset))
+        header.seal(into: UnsafeMutableRawBufferPointer(rebasing: memory[..<count]))
+    }
+
     /// Makes the append time the timestamp of every record, for topics that want it. Computes the checksum anew. O(size).
     package func stamp(appendTime: Timestamp) {
         header.attributes |= BatchAttributes.appendTime

@@ -78,6 +78,36 @@ public struct RecordView: ~Escapable {
         return UnsafeRawBufferPointer(start: start, count: Int(count))
     }
 
+    /// Bytes that the record takes in a batch, give or take its deltas.
+    var encodedCount: Int {
+        let fields = Int(end - headersStart) + Int(max(keyCount, 0)) + Int(max(valueCount, 0))
+        return fields + 1 + 4 * 5
+    }
+
+    /// Writes the record as it stands in a batch, with other deltas; returns where it ends.
+    func encode(timestampDelta: Int64, offsetDelta: Int64, to start: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer
+    {
+        let headersCount = Int(end - headersStart)
+        let size =
+            1 + Varint.size(timestampDelta) + Varint.size(offsetDelta)
+            + Varint.size(Int64(keyCount)) + Int(max(keyCount, 0))
+            + Varint.size(Int64(valueCount)) + Int(max(valueCount, 0))
+            + Varint.size(Int64(headerCount)) + headersCount
+        var place = Varint.write(Int64(size), to: start)
+        place.storeBytes(of: 0, as: UInt8.self)
+        place = Varint.write(timestampDelta, to: place + 1)
+        place = Varint.write(offsetDelta, to: place)
+        for (field, count) in [(keyStart, keyCount), (valueStart, valueCount)] {
+            place = Varint.write(Int64(count), to: place)
+            guard count > 0 else { continue }
+            place.copyMemory(from: field, byteCount: Int(count))
+            place += Int(count)
+        }
+        place = Varint.write(Int64(headerCount), to: place)
+        place.copyMemory(from: headersStart, byteCount: headersCount)
+        return place + headersCount
+    }
+
     /// An owned copy. Allocates for the key, the value and each header.
     public func record() -> Record {
         var headers: [RecordHeader] = []

@@ -27,6 +27,12 @@ package final class PartitionLog {
     /// The last copy of damaged bytes that could not be made. The bytes themselves stay in the segment.
     package internal(set) var quarantineFailure: FileError?
 
+    /// What the partition's folder remembers beside its segments. Changed under the log's lock; whoever changes it writes
+    /// it down without the lock.
+    package var checkpoint: PartitionCheckpoint
+    /// Base offsets of segments that are no part of the log any more and whose files are still there.
+    var leftovers: Set<Offset>
+
     let pool: DescriptorPool
     let quarantine: Quarantine
     /// The latest moment the log was told of.
@@ -38,7 +44,8 @@ package final class PartitionLog {
     init(
         identity: LogIdentity, directory: FilePath, configuration: LogConfiguration, leaderEpoch: LeaderEpoch,
         logStartOffset: Offset, recoveryPoint: Offset, segments: [Segment], pool: DescriptorPool,
-        quarantine: Quarantine, access: FileAccess, hasUnflushedNames: Bool, now: Timestamp
+        quarantine: Quarantine, access: FileAccess, hasUnflushedNames: Bool, checkpoint: PartitionCheckpoint,
+        leftovers: Set<Offset>, now: Timestamp
     ) {
         self.identity = identity
         self.directory = directory
@@ -50,6 +57,8 @@ package final class PartitionLog {
         self.pool = pool
         self.quarantine = quarantine
         latestTime = now
+        self.checkpoint = checkpoint
+        self.leftovers = leftovers
         self.access = access
         self.hasUnflushedNames = hasUnflushedNames
         checkInvariant()
@@ -89,6 +98,9 @@ package final class PartitionLog {
             do { try segment.file.close() } catch { throw .file(error) }
         }
     }
+
+    /// Writes the checkpoint down; durable when it returns. For callers that have the log to themselves.
+    package func saveCheckpoint() throws(FileError) { try checkpoint.write(in: directory, pool.fileSystem) }
 
     /// Adds a block to a segment's sidecar. A failure is remembered, not thrown: sidecars can be derived.
     func writeSidecar(of segment: Segment, facts: SegmentFacts, isFlushed: Bool) {

@@ -39,9 +39,11 @@ struct DirectoryOpening: Sendable {
         services = PartitionServices(
             io: WorkerPool(threads: configuration.ioThreads, or: executor),
             flushers: WorkerPool(threads: configuration.flushThreads, or: executor),
-            timer: DeadlineTimer(or: executor), clock: configuration.clock,
+            maintenance: WorkerPool(threads: 1, or: executor), timer: DeadlineTimer(or: executor),
+            clock: configuration.clock,
             watermarks: WatermarkFile(
-                path: layout.watermarks, pool: pool, isReadOnly: configuration.access == .readOnly))
+                path: layout.watermarks, pool: pool, isReadOnly: configuration.access == .readOnly),
+            fileSystem: configuration.fileSystem)
     }
 
     func run() async throws -> OpenedDirectory {
@@ -93,19 +95,13 @@ struct DirectoryOpening: Sendable {
                 partitions: Dictionary(uniqueKeysWithValues: partitions.map { ($0.topicPartition, $0) }), report: report
             )
         } catch {
-            stop()
+            services.stop()
             if let file = error as? FileError {
                 throw DaybookError(
                     .directoryUnusable, "The data directory \(layout.root) could not be opened: \(file)", cause: file)
             }
             throw error
         }
-    }
-
-    private func stop() {
-        services.timer.stop()
-        services.io.stop()
-        services.flushers.stop()
     }
 
     private let bootIdentifier = SystemIdentity.bootIdentifier()
@@ -230,10 +226,13 @@ struct DirectoryOpening: Sendable {
         return LogReopening(
             look: {
                 let (watermark, folder) = (watermark(), layout.partition(topicPartition))
-                let segments = try fileSystem.entries(of: folder).filter { SegmentName.baseOffset(ofLog: $0) != nil }
-                    .sorted()
+                let names = try fileSystem.entries(of: folder)
+                let segments = names.filter { SegmentName.baseOffset(ofLog: $0) != nil }.sorted()
+                let checkpoint =
+                    names.contains(PartitionCheckpoint.fileName)
+                    ? try AtomicFile.read(folder.appending(PartitionCheckpoint.fileName), in: fileSystem) : nil
                 let size = try segments.last.map { try fileSystem.status(of: folder.appending($0)).size } ?? 0
-                return LogAppearance(watermark: watermark, segments: segments, activeSize: size)
+                return LogAppearance(watermark: watermark, segments: segments, activeSize: size, checkpoint: checkpoint)
             },
             open: {
                 while true {

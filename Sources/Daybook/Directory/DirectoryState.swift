@@ -2,6 +2,7 @@
 // Read and written by opening and closing only.
 
 internal import DaybookModel
+internal import DaybookStorage
 
 /// The file `state`.
 struct DirectoryState: Equatable {

@@ -38,53 +38,49 @@ extension Partition {
     private func readStep(
         from offset: Offset, maximumBytes: Int, _ isolation: Isolation
     ) throws(DaybookError) -> ReadStep {
-        do throws(StorageError) {
-            while true {
-                switch try locked({ log throws(StorageError) in
-                    try log.planRead(from: offset, limit: log.limit(isolation), maximumBytes: maximumBytes)
-                }) {
-                case .end: return .end
-                case .gap(let gap): return .gap(gap)
-                case .read(let plan):
-                    let outcome: ReadPlan.Outcome
-                    do throws(FileError) { outcome = try plan.run() } catch { throw .file(error) }
-                    let step = try locked { log throws(StorageError) in try log.finishRead(outcome) }
-                    if let step { return step }
-                }
+        while true {
+            let decision = try onLog { log throws(StorageError) in
+                try log.planRead(from: offset, limit: log.limit(isolation), maximumBytes: maximumBytes)
             }
+            switch decision {
+            case .end: return .end
+            case .gap(let gap): return .gap(gap)
+            case .read(let plan): if let step = try run(plan) { return step }
+            }
+        }
+    }
+
+    /// Reads what a plan says; nil when there is another place to look by now.
+    private func run(_ plan: ReadPlan) throws(DaybookError) -> ReadStep? {
+        let outcome: ReadPlan.Outcome
+        do throws(FileError) {
+            outcome = try plan.run()
         } catch {
+            // Deletion or compaction was quicker, here or in the process that writes.
+            if withLog({ $0.isOutdated(plan) }) { return nil }
+            if try reopenIfChanged() { return nil }
             throw DaybookError(error, topicPartition)
         }
+        if outcome.batches.isEmpty, try reopenIfChanged() { return nil }
+        return try onLog { log throws(StorageError) in try log.finishRead(outcome) }
     }
 
     /// The first record with a timestamp of at least `timestamp`. Blocks; holds the lock for one index interval's read.
     func offsetBlocking(forTimestamp timestamp: Timestamp, isolation: Isolation) throws(DaybookError) -> Offset? {
-        do throws(StorageError) {
-            return try locked { log throws(StorageError) in
-                try log.offset(forTimestamp: timestamp, limit: log.limit(isolation))
-            }
-        } catch {
-            throw DaybookError(error, topicPartition)
+        try onLog { log throws(StorageError) in
+            try log.offset(forTimestamp: timestamp, limit: log.limit(isolation))
         }
     }
 
     /// The first offset appended at or after `time`. Blocks.
     func offsetBlocking(appendedAtOrAfter time: Timestamp, isolation: Isolation) throws(DaybookError) -> Offset? {
-        do throws(StorageError) {
-            return try locked { log throws(StorageError) in
-                try log.offset(appendedAtOrAfter: time, limit: log.limit(isolation))
-            }
-        } catch {
-            throw DaybookError(error, topicPartition)
+        try onLog { log throws(StorageError) in
+            try log.offset(appendedAtOrAfter: time, limit: log.limit(isolation))
         }
     }
 
-    private func locked<R: Sendable>(
-        _ body: (PartitionLog) throws(StorageError) -> R
-    ) throws(StorageError) -> R {
-        try state.withLock { state -> Result<R, StorageError> in
-            Result { () throws(StorageError) in try body(state.log) }
-        }.get()
+    private func onLog<R: Sendable>(_ body: (PartitionLog) throws(StorageError) -> R) throws(DaybookError) -> R {
+        do throws(StorageError) { return try withLog(body) } catch { throw DaybookError(error, topicPartition) }
     }
 }
 

@@ -19,6 +19,12 @@ final class Partition: Sendable {
     let inbox = Mutex(Inbox())
     /// Held while the high watermark is written down.
     let publishing = Mutex(())
+    /// Held while the checkpoint is written down.
+    let checkpointing = Mutex(())
+    /// Held while the partition is compacted or scrubbed.
+    let maintenance = Mutex(())
+    /// The compaction under way, or the last one.
+    let compaction = Mutex<CompactionProgress?>(nil)
 
     /// Safety: the log is reached only through the mutex that guards this state; what leaves it (plans, tickets,
     /// reports) is Sendable.
@@ -79,6 +85,9 @@ final class Partition: Sendable {
         }
     }
 
+    /// Whether maintenance has to end.
+    var isClosing: Bool { state.withLock { $0.isClosed } }
+
     /// Takes no more appends, flushes what there is and closes the files. Returns whether everything is durable; if not,
     /// the directory must not be marked as properly closed.
     func close() async -> Bool {
@@ -86,6 +95,8 @@ final class Partition: Sendable {
         do { try await flush() } catch {}  // the log knows: see below
         let partition = self
         return await services.io.run {
+            // Maintenance sees that the partition closes, and ends at its next batch.
+            partition.maintenance.withLock { _ in }
             partition.publishWatermark(isFinal: true)
             return partition.state.withLock { state in
                 do throws(StorageError) {
@@ -103,15 +114,21 @@ final class Partition: Sendable {
     /// Looking costs a few small calls; the log is opened anew only when something has changed, because that may scan as
     /// much as the writer has not summed up yet.
     func refreshIfReadOnly(upTo offset: Offset) throws(DaybookError) {
-        guard let reopening else { return }
-        let (isKnown, before) = state.withLock { (offset < $0.log.recoveryPoint, $0.appearance) }
-        if isKnown { return }
+        if state.withLock({ offset < $0.log.recoveryPoint }) { return }
+        try reopenIfChanged()
+    }
+
+    /// Opens a log that was opened for reading anew when it does not look any more as it did; returns whether it was. Blocks.
+    @discardableResult
+    func reopenIfChanged() throws(DaybookError) -> Bool {
+        guard let reopening else { return false }
         do {
             // Looked at first: what changes meanwhile is seen as a change the next time.
             let appearance = try reopening.look()
-            if appearance == before { return }
+            if appearance == state.withLock({ $0.appearance }) { return false }
             let fresh = try reopening.open()
             state.withLock { ($0.log, $0.appearance) = (fresh.log, appearance) }
+            return true
         } catch let error as FileError {
             throw DaybookError(error, topicPartition)
         } catch {
@@ -126,11 +143,13 @@ struct LogReopening: Sendable {
     let open: @Sendable () throws -> RecoveredLog
 }
 
-/// What a log on disk looks like from outside. Appends, flushes and new segments change it.
+/// What a log on disk looks like from outside. Appends, flushes, new segments, deletion and compaction change it.
 struct LogAppearance: Hashable, Sendable {
     let watermark: Watermark?
     let segments: [String]
     let activeSize: Int
+    /// Changes with each compaction, which puts other bytes under the same names.
+    let checkpoint: [UInt8]?
 }
 
 /// A log as its recovery left it.
@@ -145,7 +164,18 @@ struct RecoveredLog: @unchecked Sendable {
 struct PartitionServices: Sendable {
     let io: WorkerPool
     let flushers: WorkerPool
+    /// One thread for retention, compaction and scrubbing.
+    let maintenance: WorkerPool
     let timer: DeadlineTimer
     let clock: any TimeSource
     let watermarks: WatermarkFile
+    let fileSystem: any FileSystem
+
+    /// Ends all threads.
+    func stop() {
+        timer.stop()
+        maintenance.stop()
+        io.stop()
+        flushers.stop()
+    }
 }

@@ -36,6 +36,7 @@ public struct PartitionWriter: ~Copyable {
     public mutating func append(
         key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?, timestamp: Timestamp
     ) throws {
+        if key == nil { try daybook.requireNoKeys(of: partition.topicPartition.topic.description) }
         if builder.append(key: key, value: value, headers: [], timestamp: timestamp) { return }
         try appendBatch()
         builder.append(key: key, value: value, headers: [], timestamp: timestamp)

@@ -150,7 +150,6 @@ final class Accumulator: Sendable {
     ) {
         // Who awaits a record hears of its failure there; a flush tells of the others.
         shared.progress.end(result, unawaitedCount: recordsCount - awaited.count, bytes: bytes)
-        if case .failure = result { shared.topicsMayHaveChanged.store(true, ordering: .releasing) }
         for (index, acknowledge) in awaited {
             acknowledge(result.map { Receipt($0, index: index) })
         }

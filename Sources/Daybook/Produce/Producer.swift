@@ -64,6 +64,7 @@ public final class Producer: Sendable {
         }
         let route = try routes.route(topic)
         if let partition { try route.check(partition) }
+        if record.key == nil { try shared.daybook.requireNoKeys(of: topic) }
         let size = RecordBatchBuilder.maximumSize(of: record)
         guard size <= ProducerShared.largestRecord else {
             throw DaybookError(
@@ -80,6 +81,16 @@ public final class Producer: Sendable {
 }
 
 extension Daybook {
+    /// Throws `.invalidRecord` where records need keys: compaction could never tell what replaces a record without one.
+    func requireNoKeys(of name: String) throws(DaybookError) {
+        let topic = try topic(name)
+        guard topic.configuration.retention.policy.compacts else { return }
+        throw DaybookError(
+            .invalidRecord,
+            "Topic \(name) is compacted, so its records need keys; give the record one, or change the topic's cleanup.policy"
+        )
+    }
+
     /// A producer for this daybook. Throws `.invalidConfiguration`, or `.readOnly` where nothing can be appended.
     public func makeProducer(_ configuration: ProducerConfiguration = ProducerConfiguration()) throws -> Producer {
         guard !isReadOnly else {

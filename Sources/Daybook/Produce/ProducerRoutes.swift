@@ -14,6 +14,8 @@ final class ProducerRoutes: Sendable {
         var current: [String: TopicRoute] = [:]
         /// Every route ever made, so that a flush misses none whose topic has been looked up anew since.
         var all: [TopicRoute] = []
+        /// Which state of the topics these routes are for.
+        var generation = 0
     }
 
     init(_ shared: ProducerShared) { self.shared = shared }
@@ -22,8 +24,12 @@ final class ProducerRoutes: Sendable {
 
     /// The way to a topic's partitions. One lock and one look-up; made at the first record.
     func route(_ name: String) throws -> TopicRoute {
-        if shared.topicsMayHaveChanged.exchange(false, ordering: .acquiringAndReleasing) { forgetOutdated() }
-        if let route = routes.withLock({ $0.current[name] }) { return route }
+        let generation = shared.daybook.topicsGeneration.load(ordering: .acquiring)
+        let known = routes.withLock { routes in
+            if routes.generation != generation { forgetOutdated(&routes, generation) }
+            return routes.current[name]
+        }
+        if let known { return known }
         let topic = try shared.daybook.topic(name)
         let partitions = try topic.partitions.map { try shared.daybook.partition($0) }
         let sticky = StickyPartition(count: topic.partitionsCount)
@@ -38,13 +44,12 @@ final class ProducerRoutes: Sendable {
         }
     }
 
-    /// Topics are looked up anew that are not what they were.
-    private func forgetOutdated() {
-        routes.withLock { routes in
-            for (name, route) in routes.current {
-                let topic = try? shared.daybook.topic(name)
-                if topic?.id != route.topic.id { routes.current[name] = nil }
-            }
+    /// Topics have changed: one may have been deleted and created again.
+    private func forgetOutdated(_ routes: inout Routes, _ generation: Int) {
+        routes.generation = generation
+        for (name, route) in routes.current {
+            let topic = try? shared.daybook.topic(name)
+            if topic?.id != route.topic.id { routes.current[name] = nil }
         }
     }
 }

@@ -13,8 +13,6 @@ final class ProducerShared: Sendable {
     let compressors = CompressorPool()
     let progress = ProducerProgress()
     let isClosed = Atomic(false)
-    /// Set after a failure: a topic may have been deleted and created again.
-    let topicsMayHaveChanged = Atomic(false)
 
     /// No record may be larger, compressed or not: a reader must be able to unpack it within its limits.
     static let largestRecord = 128 << 20

@@ -31,6 +31,8 @@ public struct TopicConfiguration: Hashable, Sendable {
     public var timestampType: TimestampType = .create
     /// What was appended without waiting for the disk is flushed in the background within this time.
     public var flushInterval: Duration = .milliseconds(100)
+    /// What is kept, and for how long.
+    public var retention = RetentionConfiguration()
 
     /// The defaults, with `compression` as the topic's codec; nil leaves the choice to each producer.
     public init(compression: Compression? = nil) {

@@ -3,6 +3,7 @@
 
 internal import DaybookFiles
 internal import DaybookModel
+internal import DaybookStorage
 internal import SystemPackage
 
 /// All topics, with what is needed to add one.

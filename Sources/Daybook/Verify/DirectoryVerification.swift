@@ -3,6 +3,7 @@
 
 internal import DaybookFiles
 internal import DaybookModel
+internal import DaybookStorage
 internal import SystemPackage
 
 /// One partition to check, and what the rest of the directory says about it.

@@ -26,12 +26,15 @@ extension PartitionLog {
     /// Decides where to read. `limit` is what the reader may see: `recoveryPoint` or `logEndOffset`.
     ///
     /// The plan covers at most `maximumBytes`, but at least one batch. May read the index of a sealed segment, or scan
-    /// the segment when the index is of no use. Throws `.offsetOutOfRange` below the log start and behind the limit.
+    /// the segment when the index is of no use. What was deleted is a gap. Throws `.offsetOutOfRange` below zero and behind the limit.
     package func planRead(from offset: Offset, limit: Offset, maximumBytes: Int) throws(StorageError) -> ReadDecision {
-        guard offset >= logStartOffset, offset <= limit else {
+        guard offset >= .zero, offset <= limit else {
             throw .offsetOutOfRange(offset, available: logStartOffset..<max(logStartOffset, limit))
         }
         guard offset < limit else { return .end }
+        if offset < logStartOffset {
+            return .gap(Gap(baseOffset: offset, nextOffset: min(logStartOffset, limit), cause: .retained))
+        }
         let following = segments.partitioningIndex { $0.baseOffset > offset }
         guard following > 0 else { return .gap(missing(from: offset, to: segments[0].baseOffset, limit)) }
         let segment = segments[following - 1]
@@ -73,14 +76,15 @@ extension PartitionLog {
             wish >= barrier
             ? barrier : index.boundary(after: start, upTo: wish) ?? index.boundary(after: start) ?? barrier
         return ReadPlan(
-            segmentBase: segment.baseOffset, file: segment.file, positions: start..<min(boundary, barrier),
+            file: segment.file, positions: start..<min(boundary, barrier),
             expectedOffset: expected, headerChecksum: checksum, epochs: segment.facts.epochStarts, wanted: offset,
             limit: limit)
     }
 
     /// Turns what a plan read into batches, or looks closer where it met a problem; nil asks for a new plan.
     package func finishRead(_ outcome: ReadPlan.Outcome) throws(StorageError) -> ReadStep? {
-        guard let segment = segments.last(where: { $0.baseOffset == outcome.segmentBase }) else { return nil }
+        // A segment that has gone meanwhile, or another one in its place, says nothing about this read.
+        guard let segment = segments.last(where: { $0.file === outcome.file }) else { return nil }
         if outcome.batches.isEmpty {
             try rescan(segment)
             return nil
@@ -105,10 +109,26 @@ extension PartitionLog {
             case .gap(let gap): return .gap(gap)
             case .read(let plan):
                 let outcome: ReadPlan.Outcome
-                do { outcome = try plan.run() } catch { throw .file(error) }
+                do throws(FileError) {
+                    outcome = try plan.run()
+                } catch {
+                    if isOutdated(plan) { continue }
+                    throw .file(error)
+                }
                 if let step = try finishRead(outcome) { return step }
             }
         }
+    }
+
+    /// Whether what a plan would read is no part of the log any more, because records were deleted or compacted since.
+    package func isOutdated(_ plan: ReadPlan) -> Bool { !segments.contains { $0.file === plan.file } }
+
+    /// Looks at every byte of the segment with that base offset, for whoever has reason to doubt it. Returns the damage
+    /// found; empty also where there is no such segment.
+    package func examine(segment baseOffset: Offset) throws(StorageError) -> [Damage] {
+        guard let segment = segments.first(where: { $0.baseOffset == baseOffset }) else { return [] }
+        try rescan(segment)
+        return segment.damage
     }
 
     // MARK: the index of a sealed segment

@@ -7,7 +7,6 @@ package import DaybookRecords
 
 /// Bytes to read from one segment. Can be run on any thread, several at once.
 package struct ReadPlan: Sendable {
-    let segmentBase: Offset
     let file: PooledFile
     let positions: Range<Position>
     /// The offset of the batch at the beginning of `positions`.
@@ -34,14 +33,15 @@ package struct ReadPlan: Sendable {
         package var problem: Problem?
         /// Where the next read should begin.
         package var nextOffset: Offset
-        package let segmentBase: Offset
+        /// The file that was read.
+        let file: PooledFile
     }
 
     /// Reads, and checks every batch it returns: header, checksum, place in the chain. O(bytes).
     package func run() throws(FileError) -> Outcome {
         let buffer = FetchBuffer(capacity: positions.lowerBound.distance(to: positions.upperBound))
         let count = try file.read(into: buffer.bytes, at: positions.lowerBound)
-        var outcome = Outcome(buffer: buffer, nextOffset: wanted, segmentBase: segmentBase)
+        var outcome = Outcome(buffer: buffer, nextOffset: wanted, file: file)
         var start = 0
         var expected = expectedOffset
         while start < count && expected < limit {

@@ -48,7 +48,18 @@ package struct LogRecovery {
     /// Opens the log. O(segments + unvouched bytes). After an error nothing is lost and it can be tried again.
     package func run() throws(FileError) -> (log: PartitionLog, report: PartitionRecovery) {
         var report = PartitionRecovery(topicPartition: identity.topicPartition)
-        let files = try listSegments()
+        var names = try listNames()
+        var checkpoint = PartitionCheckpoint(topicID: identity.topicID)
+        if names.contains(PartitionCheckpoint.fileName) {
+            checkpoint =
+                try PartitionCheckpoint.read(in: directory, topicID: identity.topicID, pool.fileSystem) ?? checkpoint
+            if try finishSwap(&checkpoint) { names = try listNames() }
+        }
+        let logStartOffset = max(logStartOffset, checkpoint.logStartOffset)
+        var files = try listSegments(names, checkpoint.swap)
+        // What lies wholly below the log start is no part of the log. It is not looked at, and retention removes it.
+        let expired = zip(files, files.dropFirst()).prefix { $1.baseOffset <= logStartOffset }.map(\.0.baseOffset)
+        files.removeFirst(expired.count)
         var segments: [Segment] = []
         var recoveryPoint = max(knownRecoveryPoint, logStartOffset)
         var times = AppendTimeBounds()
@@ -65,7 +76,7 @@ package struct LogRecovery {
             }
             segments.append(segment)
         }
-        noteMissing(segments, recoveryPoint, &report)
+        noteMissing(segments, from: logStartOffset, recoveryPoint, &report)
         if needsNewActive(segments.last, recoveryPoint) {
             // Offsets that were once promised are never given a second time, and nothing follows damaged bytes.
             segments.last?.isSealed = true
@@ -80,7 +91,8 @@ package struct LogRecovery {
             identity: identity, directory: directory, configuration: configuration, leaderEpoch: leaderEpoch,
             logStartOffset: logStartOffset, recoveryPoint: min(recoveryPoint, segments[segments.count - 1].nextOffset),
             segments: segments, pool: pool, quarantine: quarantine, access: isReadOnly ? .read : .create,
-            hasUnflushedNames: !wasClosedCleanly && !files.isEmpty && !isReadOnly, now: now)
+            hasUnflushedNames: !wasClosedCleanly && !files.isEmpty && !isReadOnly, checkpoint: checkpoint,
+            leftovers: Set(expired), now: now)
         log.sidecarFailure = segments.lazy.compactMap(\.sidecar.failure).last
         return (log, report)
     }
@@ -101,12 +113,36 @@ package struct LogRecovery {
         let modified: Timestamp
     }
 
-    private func listSegments() throws(FileError) -> [SegmentOnDisk] {
+    private func listNames() throws(FileError) -> [String] {
+        try pool.withRoom { () throws(FileError) in try pool.fileSystem.entries(of: directory) }
+    }
+
+    /// Goes on with a swap of segments that a crash interrupted; returns whether names have changed.
+    private func finishSwap(_ checkpoint: inout PartitionCheckpoint) throws(FileError) -> Bool {
+        guard let swap = checkpoint.swap else { return false }
+        let swapping = SegmentSwapping(swap, directory: directory, pool: pool)
+        if isReadOnly {
+            // Whoever may write will go on with it. Until then the names tell which segments count.
+            if try !swapping.hasBegun() { checkpoint.swap = nil }
+            return false
+        }
+        try swapping.rename()
+        try swapping.finish()
+        checkpoint.swap = nil
+        checkpoint.generation += 1
+        try checkpoint.write(in: directory, pool.fileSystem)
+        return true
+    }
+
+    /// The segments, without those that a swap under way has replaced.
+    private func listSegments(_ names: [String], _ swap: SegmentSwap?) throws(FileError) -> [SegmentOnDisk] {
+        let replaced = Set(swap?.replaced ?? [])
         var found: [SegmentOnDisk] = []
-        let names = try pool.withRoom { () throws(FileError) in try pool.fileSystem.entries(of: directory) }
         for name in names {
             // No log gets so far that its offsets could overflow; a file of such a name is somebody else's.
-            guard let baseOffset = SegmentName.baseOffset(ofLog: name), baseOffset.rawValue < 1 << 62 else { continue }
+            guard let baseOffset = SegmentName.baseOffset(ofLog: name), baseOffset.rawValue < 1 << 62,
+                !replaced.contains(baseOffset)
+            else { continue }
             let path = directory.appending(name)
             let status = try uninterrupted { () throws(FileError) in try pool.fileSystem.status(of: path) }
             guard !status.isDirectory else { continue }
@@ -269,7 +305,9 @@ package struct LogRecovery {
         try segment.file.flush()
     }
 
-    private func noteMissing(_ segments: [Segment], _ recoveryPoint: Offset, _ report: inout PartitionRecovery) {
+    private func noteMissing(
+        _ segments: [Segment], from logStartOffset: Offset, _ recoveryPoint: Offset, _ report: inout PartitionRecovery
+    ) {
         var expected = logStartOffset
         for segment in segments {
             if segment.baseOffset > expected { report.missing.append(expected..<segment.baseOffset) }

@@ -7,6 +7,8 @@ package import DaybookModel
 package enum SegmentName {
     package static let logSuffix = ".log"
     package static let sidecarSuffix = ".sidecar"
+    /// Behind the name of a compacted segment, and of its sidecar, until they replace others.
+    package static let cleanedSuffix = ".cleaned"
 
     /// The file of record batches.
     package static func log(_ baseOffset: Offset) -> String { digits(baseOffset) + logSuffix }

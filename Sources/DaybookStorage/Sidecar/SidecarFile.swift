@@ -23,10 +23,13 @@ package final class SidecarFile {
     /// Why the sidecar could not be read or written the last time that happened. It costs time, nothing else.
     private(set) var failure: FileError?
 
-    init(identity: LogIdentity, baseOffset: Offset, directory: FilePath, pool: DescriptorPool) {
+    /// `suffix` is for a sidecar that is yet to get its name.
+    init(
+        identity: LogIdentity, baseOffset: Offset, directory: FilePath, pool: DescriptorPool, suffix: String = ""
+    ) {
         self.identity = identity
         self.baseOffset = baseOffset
-        self.path = directory.appending(SegmentName.sidecar(baseOffset))
+        self.path = directory.appending(SegmentName.sidecar(baseOffset) + suffix)
         self.pool = pool
     }
 
@@ -152,7 +155,9 @@ package final class SidecarFile {
     }
 
     /// Writes one more block: `facts`, and the part of `index` that no block holds yet and `facts` covers.
-    func append(facts: SegmentFacts, index: SegmentIndex, isSealed: Bool, isFlushed: Bool) throws(FileError) {
+    func append(
+        facts: SegmentFacts, index: SegmentIndex, isSealed: Bool, isFlushed: Bool, flushes: Bool = false
+    ) throws(FileError) {
         let entries = index.entries[min(entriesWritten, index.entries.count)...].prefix { $0.offset < facts.nextOffset }
         let times = index.appendTimes[min(timesWritten, index.appendTimes.count)...]
             .prefix { $0.offset < facts.nextOffset }
@@ -165,6 +170,7 @@ package final class SidecarFile {
         if mayHoldMore { try uninterrupted { () throws(FileError) in try file.truncate(to: length) } }
         mayHoldMore = true
         try Self.write(bytes, to: file, at: Position(length))
+        if flushes { try uninterrupted { () throws(FileError) in try file.flush() } }
         try file.close()
         mayHoldMore = false
         length += bytes.count
@@ -173,6 +179,12 @@ package final class SidecarFile {
         timesWritten += times.count
         coveredSize = facts.size
         isSealedAndFlushed = isSealed && isFlushed
+    }
+
+    /// Replaces all there is by one block about a sealed, flushed segment; durable but for the file's name.
+    func replace(facts: SegmentFacts, index: SegmentIndex) throws(FileError) {
+        forget()
+        try append(facts: facts, index: index, isSealed: true, isFlushed: true, flushes: true)
     }
 
     /// As `append`; a failure is remembered, not thrown.

@@ -1,0 +1,222 @@
+// A daybook looks after itself: retention, compaction, scrubbing, one pass after the other, on one thread that has nothing
+// else to do. A failure in one partition is told and stops no other one.
+
+internal import DaybookFiles
+public import DaybookModel
+internal import DaybookStorage
+internal import Synchronization
+
+extension Daybook {
+    /// One pass over all partitions: what is too old or too much goes, compacted topics are compacted where that is worth
+    /// while, and what has not been read for long is compared with its checksums.
+    ///
+    /// Passes never overlap; a second call waits for the first. Reads and writes at the configured rate and takes as long
+    /// as that needs. Throws `.readOnly` or `.closed`; everything else is in the report.
+    @discardableResult
+    public func housekeep() async throws -> HousekeepingReport {
+        try requireWritable()
+        let daybook = self
+        return await services.maintenance.run { daybook.housekeepBlocking() }
+    }
+
+    /// Deletes the records of a partition before `offset`, durably: it returns the new log start offset. Readers that ask for
+    /// them get a gap. Segments that hold nothing else leave the disk.
+    ///
+    /// Throws `.offsetOutOfRange` above the high watermark. When it throws `.inputOutput` the records may be gone or not; call
+    /// it again.
+    @discardableResult
+    public func deleteRecords(_ topicPartition: TopicPartition, before offset: Offset) async throws -> Offset {
+        try requireWritable()
+        let partition = try partition(topicPartition)
+        return try await services.io.run { () throws(DaybookError) in
+            try partition.deleteRecordsBlocking(before: offset)
+        }
+    }
+
+    /// Compacts a topic now, whatever its dirty ratio: every closed segment that is old enough by `min.compaction.lag.ms`.
+    /// Nil for partitions with nothing to do. Throws `.invalidConfiguration` where the topic is not compacted.
+    public func compact(_ topic: String) async throws -> [TopicPartition: CompactionStatus] {
+        try requireWritable()
+        let topic = try self.topic(topic)
+        guard topic.configuration.retention.policy.compacts else {
+            throw DaybookError(
+                .invalidConfiguration,
+                "Topic \(topic.name) is not compacted; set its cleanup.policy to compact or compact,delete first")
+        }
+        let partitions = try topic.partitions.map { try partition($0) }
+        let (pace, time, services) = (pace, housekeeping.time, services)
+        let memory = configuration.housekeeping.compactionMemory
+        return try await services.maintenance.run { () throws in
+            var done: [TopicPartition: CompactionStatus] = [:]
+            for partition in partitions {
+                let progress = try partition.compactBlocking(
+                    topic.configuration.compaction(memory: memory), now: time.now, force: true, pace: pace)
+                done[partition.topicPartition] = progress.map { CompactionStatus($0) }
+            }
+            return done
+        }
+    }
+
+    /// Reads every closed segment of a topic, or of all topics, and compares it with its checksum. Damage is put into
+    /// quarantine as a copy and reported; readers get a gap for it. Reads at the configured rate.
+    public func scrub(_ topic: String? = nil) async throws -> [TopicPartition: ScrubStatus] {
+        try requireWritable()
+        let topics = try topic.map { [try self.topic($0)] } ?? self.topics
+        let partitions = try topics.flatMap(\.partitions).map { try partition($0) }
+        let pace = pace
+        return try await services.maintenance.run { () throws in
+            var done: [TopicPartition: ScrubStatus] = [:]
+            for partition in partitions {
+                done[partition.topicPartition] = try partition.scrubBlocking(pace: pace).map { ScrubStatus($0) }
+            }
+            return done
+        }
+    }
+
+    /// What maintenance has made of a partition.
+    public func maintenanceStatus(_ topicPartition: TopicPartition) throws -> MaintenanceStatus {
+        let partition = try partition(topicPartition)
+        let checkpoint = partition.withLog { $0.checkpoint }
+        return MaintenanceStatus(
+            compactedTo: checkpoint.cleanedTo,
+            compaction: partition.compaction.withLock { $0 }.map { CompactionStatus($0) },
+            lastScrub: checkpoint.lastScrub.map { ScrubStatus($0) })
+    }
+
+    /// Says how far a group has come in a partition: `nextOffset` is the first record it still needs. Retention keeps what
+    /// the topic's `retention.guard.groups` need; a group of those that has said nothing since the directory was opened
+    /// needs everything. Costs a lock.
+    public func noteProgress(group: String, _ topicPartition: TopicPartition, nextOffset: Offset) {
+        housekeeping.progress.withLock { $0[topicPartition, default: [:]][group] = nextOffset }
+    }
+
+    /// Takes the clock at its word after it has jumped: see `HousekeepingReport.clockJump`.
+    public func acceptClock() { housekeeping.time.accept() }
+
+    // MARK: a pass
+
+    var pace: MaintenancePace {
+        MaintenancePace(limit: housekeeping.limit) { [housekeeping] in !housekeeping.isStopped.load(ordering: .relaxed)
+        }
+    }
+
+    /// Passes by themselves, one after the other, until the daybook is closed or nobody holds it any more.
+    func scheduleHousekeeping() {
+        guard configuration.housekeeping.isAutomatic, !isReadOnly else { return }
+        services.timer.schedule(after: configuration.housekeeping.interval) { [weak self] in
+            guard let services = self?.services else { return }
+            services.maintenance.submit {
+                guard let self, !self.state.withLock({ $0.isClosed }) else { return }
+                _ = self.housekeepBlocking()
+                self.scheduleHousekeeping()
+            }
+        }
+    }
+
+    private func housekeepBlocking() -> HousekeepingReport {
+        var report = HousekeepingReport()
+        report.clockJump = housekeeping.time.jump
+        for topic in topics {
+            for topicPartition in topic.partitions {
+                guard let partition = try? partition(topicPartition) else { continue }
+                do {
+                    try retain(partition, topic.configuration.retention, &report)
+                    try compact(partition, topic.configuration, &report)
+                    try scrub(partition, &report)
+                } catch is MaintenanceStopped {
+                    continue
+                } catch {
+                    report.note(topicPartition, .failure, "\(error)")
+                }
+            }
+        }
+        housekeeping.lastReport.withLock { $0 = report }
+        return report
+    }
+
+    private func retain(
+        _ partition: Partition, _ configuration: RetentionConfiguration, _ report: inout HousekeepingReport
+    ) throws {
+        var policy = configuration.policy(held: held(partition.topicPartition, by: configuration.guardGroups))
+        if housekeeping.time.watched < self.configuration.housekeeping.settlingTime { policy.maximumAge = nil }
+        let before = partition.offsets
+        let plan = try partition.retainBlocking(policy, now: housekeeping.time.now)
+        if let pressure = plan.holdPressure, pressure >= 0.8, !plan.overridesHold {
+            report.note(
+                partition.topicPartition, .holdPressure,
+                "groups hold back \(Int(pressure * 100)) % of what they may; then records go that they need")
+        }
+        let after = partition.offsets
+        guard after.logStartOffset > before.logStartOffset else { return }
+        report.note(
+            partition.topicPartition, plan.overridesHold ? .holdOverridden : .deleted,
+            "offsets \(before.logStartOffset)..<\(after.logStartOffset) deleted, "
+                + "\(before.size.rawValue - after.size.rawValue) bytes freed")
+    }
+
+    /// The first offset that one of the groups still needs; nil when there are no such groups.
+    private func held(_ topicPartition: TopicPartition, by groups: [String]) -> Offset? {
+        let progress = housekeeping.progress.withLock { $0[topicPartition] ?? [:] }
+        return groups.map { progress[$0] ?? .zero }.min()
+    }
+
+    private func compact(
+        _ partition: Partition, _ configuration: TopicConfiguration, _ report: inout HousekeepingReport
+    ) throws {
+        guard configuration.retention.policy.compacts else { return }
+        let policy = configuration.compaction(memory: self.configuration.housekeeping.compactionMemory)
+        let progress = try partition.compactBlocking(policy, now: housekeeping.time.now, force: false, pace: pace)
+        guard let progress else { return }
+        report.note(
+            partition.topicPartition, .compacted,
+            "\(progress.recordsDropped) records dropped, \(progress.bytesSaved) bytes freed, up to offset "
+                + "\(progress.cleanedTo)")
+        for segment in progress.damagedSegments {
+            report.note(
+                partition.topicPartition, .damage, "segment \(segment) is damaged and was left as it is; see quarantine"
+            )
+        }
+    }
+
+    private func scrub(_ partition: Partition, _ report: inout HousekeepingReport) throws {
+        guard let interval = configuration.housekeeping.scrubInterval else { return }
+        let last = partition.withLog { $0.checkpoint.lastScrub?.time ?? $0.segments[0].facts.firstAppendTime }
+        let age = last.milliseconds(until: services.clock.now())
+        // Ahead of the clock is no reason to wait for years.
+        guard last != Timestamp.none, age >= interval.milliseconds || age < 0 else { return }
+        guard let result = try partition.scrubBlocking(pace: pace) else { return }
+        report.note(
+            partition.topicPartition, result.damagedSegmentsCount > 0 ? .damage : .scrubbed,
+            "\(result.segmentsCount) segments read, \(result.damagedSegmentsCount) of them damaged")
+    }
+}
+
+/// What housekeeping keeps in mind between passes.
+final class Housekeeping: Sendable {
+    let time: TrustedTime
+    let limit: RateLimit
+    let isStopped = Atomic(false)
+    /// How far groups have come, by partition and group.
+    let progress = Mutex<[TopicPartition: [String: Offset]]>([:])
+    let lastReport = Mutex<HousekeepingReport?>(nil)
+
+    init(time: TrustedTime, limit: RateLimit) {
+        self.time = time
+        self.limit = limit
+    }
+
+    /// Ends a pass under way at its next batch, and keeps others from beginning anything.
+    func stop() {
+        isStopped.store(true, ordering: .relaxed)
+        limit.stop()
+    }
+}
+
+extension TopicConfiguration {
+    fileprivate func compaction(memory: ByteCount) -> CompactionPolicy {
+        CompactionPolicy(
+            dirtyRatio: retention.dirtyRatio, lag: retention.compactionLag.milliseconds,
+            tombstoneAge: retention.tombstoneAge.milliseconds, memory: memory.rawValue, lz4Level: lz4Level,
+            zstdLevel: zstdLevel)
+    }
+}

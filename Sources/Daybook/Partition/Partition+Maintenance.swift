@@ -1,0 +1,115 @@
+// What keeps a partition small and sound: deletion of old records, compaction, scrubbing. At most one of compaction and
+// scrubbing is under way in a partition; deletion may come at any time. None of it holds the log's lock for long.
+
+internal import DaybookFiles
+internal import DaybookModel
+internal import DaybookStorage
+internal import Synchronization
+internal import SystemPackage
+
+extension Partition {
+    // MARK: deletion
+
+    /// Deletes the records before `offset`, durably, and the segments that hold nothing else. Blocks.
+    ///
+    /// Throws `.offsetOutOfRange` above the high watermark. When it throws later, the records are deleted or they are not;
+    /// files that could not be removed are removed the next time.
+    @discardableResult
+    func deleteRecordsBlocking(before offset: Offset) throws(DaybookError) -> Offset {
+        do throws(StorageError) {
+            let hasRisen = try withLog { log throws(StorageError) in
+                let before = log.logStartOffset
+                try log.raiseLogStart(to: offset)
+                return log.logStartOffset > before
+            }
+            if hasRisen {
+                // First of all for good: records may come back only as long as nobody was told that they are gone.
+                do throws(FileError) { try saveCheckpoint() } catch { throw .file(error) }
+                publishWatermark(isFinal: true)
+            }
+            try removeExpired()
+            return withLog { $0.logStartOffset }
+        } catch {
+            throw DaybookError(error, topicPartition)
+        }
+    }
+
+    /// Removes the files of segments below the log start.
+    private func removeExpired() throws(StorageError) {
+        // A segment that goes as a whole may be the active one, whose file is made by this call.
+        let expired = try withLog { log throws(StorageError) in try log.takeExpiredSegments() }
+        if expired.isEmpty { return }
+        do throws(FileError) { try expired.remove() } catch { throw .file(error) }
+        withLog { $0.noteRemoved(expired) }
+    }
+
+    /// Deletes what retention allows. Blocks. `now` is trusted: see `TrustedTime`.
+    func retainBlocking(_ policy: RetentionPolicy, now: Timestamp) throws(DaybookError) -> RetentionPlan {
+        let plan = withLog { log in
+            policy.plan(
+                log.segments.map(\.facts), logStartOffset: log.logStartOffset, limit: log.recoveryPoint, now: now)
+        }
+        try deleteRecordsBlocking(before: plan.logStartOffset)
+        return plan
+    }
+
+    // MARK: compaction
+
+    /// Compacts what may be compacted; nil when there is too little of it or somebody else is at work. Blocks.
+    func compactBlocking(
+        _ policy: CompactionPolicy, now: Timestamp, force: Bool, pace: MaintenancePace
+    ) throws -> CompactionProgress? {
+        try maintenance.withLockIfAvailable { _ -> CompactionProgress? in
+            let plan = try withLog { log throws(StorageError) in
+                try log.planCompaction(policy, now: now, force: force)
+            }
+            guard let plan else { return nil }
+            return try Compaction(plan, for: PartitionCompaction(partition: self, pace: pace)).run()
+        } ?? nil
+    }
+
+    // MARK: scrubbing
+
+    /// Reads all sealed segments and compares them with what their sidecars say. Blocks; nil when somebody else is at work.
+    func scrubBlocking(pace: MaintenancePace) throws -> ScrubResult? {
+        try maintenance.withLockIfAvailable { _ in
+            var result = ScrubResult(time: .none, segmentsCount: 0, bytes: 0, damagedSegmentsCount: 0)
+            var next = Offset.zero
+            while let subject = withLog({ $0.scrubSubject(from: next) }) {
+                next = subject.nextOffset
+                let isSound: Bool
+                do {
+                    isSound = try subject.isSound { try pace.take($0, for: self) }
+                } catch let error as FileError {
+                    // Retention or compaction was quicker.
+                    if withLog({ $0.isOutdated(subject) }) { continue }
+                    throw DaybookError(error, topicPartition)
+                }
+                result.segmentsCount += 1
+                result.bytes += subject.size
+                if subject.isDamaged { result.damagedSegmentsCount += 1 }
+                guard !isSound, !subject.isDamaged, !withLog({ $0.isOutdated(subject) }) else { continue }
+                let damage = try withLog { log throws(StorageError) in try log.examine(segment: subject.baseOffset) }
+                if !damage.isEmpty { result.damagedSegmentsCount += 1 }
+            }
+            result.time = services.clock.now()
+            withLog { $0.checkpoint.lastScrub = result }
+            try saveCheckpoint()
+            return result
+        }
+    }
+
+    // MARK: steps
+
+    func saveCheckpoint() throws(FileError) {
+        // One at a time, and the newest: an older one must not be written over it.
+        try checkpointing.withLock { _ throws(FileError) in
+            let (checkpoint, directory) = withLog { ($0.checkpoint, $0.directory) }
+            try checkpoint.write(in: directory, services.fileSystem)
+        }
+    }
+
+    func withLog<R: Sendable, E: Error>(_ body: (PartitionLog) throws(E) -> R) throws(E) -> R {
+        try state.withLock { state -> Result<R, E> in Result { () throws(E) in try body(state.log) } }.get()
+    }
+}

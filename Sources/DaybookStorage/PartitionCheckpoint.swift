@@ -1,0 +1,124 @@
+// What a partition's folder remembers beside its segments: how far records were deleted and compacted, a swap of segments
+// that is under way, and when the bytes were last looked at. One small file, replaced as a whole.
+
+package import DaybookFiles
+package import DaybookModel
+package import SystemPackage
+
+/// The file `checkpoint` of a partition. Absent until there is something to remember; losing it costs a compaction from
+/// the beginning, and what was deleted in the middle of a segment is readable again.
+package struct PartitionCheckpoint: Hashable, Sendable {
+    /// The topic's id: a checkpoint of another topic of the same name counts for nothing.
+    package var topicID: UInt64
+    /// Records below are deleted.
+    package var logStartOffset = Offset.zero
+    /// Raised with each swap: readers in other processes look anew when it has changed.
+    package var generation: Int64 = 0
+    /// Records below have been compacted; zero when none were.
+    package var cleanedTo = Offset.zero
+    /// When the first tombstone may go that compaction has kept; nil when none waits.
+    package var nextTombstoneExpiry: Timestamp?
+    /// Compacted segments that are being put in place of others.
+    package var swap: SegmentSwap?
+    package var lastScrub: ScrubResult?
+
+    package init(topicID: UInt64) { self.topicID = topicID }
+
+    package static let fileName = "checkpoint"
+    private static let kind = "daybook-partition"
+    private static let version = 1
+
+    /// The checkpoint as lines of text with a checksum.
+    package func encoded() -> [UInt8] {
+        var lines = [
+            "topic-id \(String(topicID, radix: 16))", "log-start \(logStartOffset)", "generation \(generation)",
+            "cleaned-to \(cleanedTo)",
+        ]
+        if let nextTombstoneExpiry { lines.append("tombstone-expiry-ms \(nextTombstoneExpiry.rawValue)") }
+        if let swap { lines.append("swap " + swap.baseOffsets.map(\.description).joined(separator: " ")) }
+        if let lastScrub { lines.append("scrub " + lastScrub.words) }
+        return ChecksummedText(kind: Self.kind, version: Self.version, lines: lines).encoded()
+    }
+
+    /// Nil when the bytes are damaged, of another version, or another topic's.
+    package init?(decoding bytes: [UInt8], topicID: UInt64) {
+        guard let text = ChecksummedText(decoding: bytes, kind: Self.kind), text.version == Self.version else {
+            return nil
+        }
+        func number(_ word: String) -> Int64? {
+            text.lines.compactMap { $0.value(after: word) }.first.flatMap { Int64($0) }
+        }
+        guard text.lines.contains("topic-id \(String(topicID, radix: 16))"),
+            let start = number("log-start"), start >= 0, let cleaned = number("cleaned-to"), cleaned >= 0,
+            let generation = number("generation")
+        else { return nil }
+        self.topicID = topicID
+        logStartOffset = Offset(start)
+        cleanedTo = Offset(cleaned)
+        self.generation = generation
+        nextTombstoneExpiry = number("tombstone-expiry-ms").map { Timestamp(milliseconds: $0) }
+        swap = text.lines.compactMap { $0.value(after: "swap") }.first.flatMap { SegmentSwap(words: $0) }
+        lastScrub = text.lines.compactMap { $0.value(after: "scrub") }.first.flatMap { ScrubResult(words: $0) }
+    }
+
+    /// Reads the checkpoint of a partition; nil when there is none or it is of no use.
+    package static func read(
+        in directory: FilePath, topicID: UInt64, _ fileSystem: any FileSystem
+    ) throws(FileError) -> PartitionCheckpoint? {
+        guard let bytes = try AtomicFile.read(directory.appending(fileName), limit: 1 << 20, in: fileSystem) else {
+            return nil
+        }
+        return PartitionCheckpoint(decoding: bytes, topicID: topicID)
+    }
+
+    /// Writes the checkpoint; durable when it returns. After an error the old or the new one counts.
+    package func write(in directory: FilePath, _ fileSystem: any FileSystem) throws(FileError) {
+        try AtomicFile.replace(directory.appending(Self.fileName), with: encoded(), in: fileSystem)
+    }
+}
+
+/// Segments that one compacted segment replaces, in order; the first one's name is that of the replacement.
+package struct SegmentSwap: Hashable, Sendable {
+    package var baseOffsets: [Offset]
+
+    package init(baseOffsets: [Offset]) {
+        precondition(!baseOffsets.isEmpty, "a swap replaces at least one segment")
+        self.baseOffsets = baseOffsets
+    }
+
+    init?(words: String) {
+        let offsets = words.split(separator: " ").map { Int64($0) }
+        guard !offsets.isEmpty, offsets.allSatisfy({ $0 != nil && $0! >= 0 }) else { return nil }
+        baseOffsets = offsets.map { Offset($0!) }
+    }
+
+    package var baseOffset: Offset { baseOffsets[0] }
+    /// Segments whose files go.
+    package var replaced: ArraySlice<Offset> { baseOffsets.dropFirst() }
+}
+
+/// What looking at the sealed segments of a partition brought.
+package struct ScrubResult: Hashable, Sendable {
+    /// When the pass ended.
+    package var time: Timestamp
+    package var segmentsCount: Int
+    package var bytes: Int
+    /// Segments in which damage was found.
+    package var damagedSegmentsCount: Int
+
+    package init(time: Timestamp, segmentsCount: Int, bytes: Int, damagedSegmentsCount: Int) {
+        self.time = time
+        self.segmentsCount = segmentsCount
+        self.bytes = bytes
+        self.damagedSegmentsCount = damagedSegmentsCount
+    }
+
+    fileprivate var words: String { "\(time.rawValue) \(segmentsCount) \(bytes) \(damagedSegmentsCount)" }
+
+    fileprivate init?(words: String) {
+        let numbers = words.split(separator: " ").compactMap { Int64($0) }
+        guard numbers.count == 4, numbers[1...].allSatisfy({ $0 >= 0 }) else { return nil }
+        time = Timestamp(milliseconds: numbers[0])
+        (segmentsCount, bytes, damagedSegmentsCount) = (Int(numbers[1]), Int(numbers[2]), Int(numbers[3]))
+    }
+}
