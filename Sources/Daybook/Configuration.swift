@@ -24,6 +24,10 @@ public struct Configuration: Sendable {
     /// At most so many files are open at once; more partitions than that are no problem. Nil: half of what the process may
     /// open, at most 8,192.
     public var openFilesLimit: Int?
+    /// Appends are refused (`.diskFull`) when the file system would have less than this left: deletions, checkpoints and
+    /// recovery need room too, and a disk that is full to the last byte makes flushes fail, which ends a partition's
+    /// promises. Zero: appends go on until the system refuses.
+    public var reservedSpace: ByteCount = .mebibytes(64)
     /// Retention, compaction and scrubbing.
     public var housekeeping = HousekeepingConfiguration()
 
@@ -51,6 +55,9 @@ public struct Configuration: Sendable {
             ("ioThreads", ioThreads), ("flushThreads", flushThreads), ("openFilesLimit", openFilesLimit ?? 1),
         ] where value < 1 {
             throw DaybookError(.invalidConfiguration, "\(name) is \(value); use a number from 1 upwards")
+        }
+        guard reservedSpace.rawValue >= 0 else {
+            throw DaybookError(.invalidConfiguration, "reservedSpace is \(reservedSpace.rawValue); use 0 or more bytes")
         }
         _ = try housekeeping.validated()
         return self

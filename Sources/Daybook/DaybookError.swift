@@ -14,7 +14,7 @@ public struct DaybookError: Error, Sendable, CustomStringConvertible {
             case directoryLocked, directoryUnusable, unsupportedFormat, readOnly, closed
             case unknownTopic, unknownPartition, topicExists, invalidTopic, invalidConfiguration
             case recordTooLarge, invalidRecord, offsetOutOfRange, divergedHistory
-            case partitionFailed, inputOutput, damaged
+            case partitionFailed, inputOutput, damaged, diskFull
         }
         private let kind: Kind
         private init(_ kind: Kind) { self.kind = kind }
@@ -46,6 +46,10 @@ public struct DaybookError: Error, Sendable, CustomStringConvertible {
         public static let partitionFailed = Code(.partitionFailed)
         /// The operating system refused a call; the log is as it was before.
         public static let inputOutput = Code(.inputOutput)
+        /// There is no room for appends: the reserve would be touched, or the system has refused a write for lack of space or
+        /// because a file would grow too large. The log is as it was. Reads and deletions go on, and so do appends as soon
+        /// as there is room.
+        public static let diskFull = Code(.diskFull)
         /// Bytes on disk are not what was written.
         public static let damaged = Code(.damaged)
 
@@ -82,7 +86,7 @@ extension DaybookError {
         var offset: Offset?
         let code: Code
         switch error {
-        case .file: code = .inputOutput
+        case .file(let error): code = error.isOutOfSpace ? .diskFull : .inputOutput
         case .poisoned: code = .partitionFailed
         case .invalidBatch(.tooLarge): code = .recordTooLarge
         case .invalidBatch: code = .invalidRecord
@@ -93,7 +97,9 @@ extension DaybookError {
     }
 
     init(_ error: FileError, _ topicPartition: TopicPartition? = nil) {
-        self.init(.inputOutput, error.description, topicPartition: topicPartition, cause: error)
+        self.init(
+            error.isOutOfSpace ? .diskFull : .inputOutput, error.description, topicPartition: topicPartition,
+            cause: error)
     }
 
     static let closed = DaybookError(.closed, "The daybook has been closed; open the directory again")

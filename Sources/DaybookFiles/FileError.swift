@@ -22,10 +22,17 @@ package struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
         self.errno = errno
     }
 
+    /// Whether there was no room for what was to be written: on the disk, in a quota, or under the limit of a file's size.
+    package var isOutOfSpace: Bool {
+        guard operation != .read else { return false }
+        return errno == .noSpace || errno == .diskQuotaExceeded || errno == .fileTooLarge
+    }
+
     package var description: String {
         let remedy =
             switch errno {
             case .noSpace, .diskQuotaExceeded: "; free some space and try again"
+            case .fileTooLarge: "; raise the limit on the size of files (ulimit -f) or lower the topic's segment.bytes"
             case .tooManyOpenFiles, .tooManyOpenFilesInSystem: "; raise the limit on open files (ulimit -n)"
             case .permissionDenied, .notPermitted: "; check the owner and the permissions"
             case .readOnlyFileSystem: "; the file system is mounted read-only"

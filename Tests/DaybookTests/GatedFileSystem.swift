@@ -17,12 +17,27 @@ final class GatedFileSystem: FileSystem {
             var isClosed = false
             var fails = false
             var flushes = 0
+            /// What `space` answers; nil asks the real disk.
+            var available: Int?
+            var looks = 0
             var waiting = 0
         }
         private let state = Mutex(State())
         private let opened = NSConditionBox()
 
         var flushes: Int { state.withLock { $0.flushes } }
+        var looks: Int { state.withLock { $0.looks } }
+        func setAvailable(_ bytes: Int?) { state.withLock { $0.available = bytes } }
+
+        func space(at path: FilePath) throws(FileError) -> FileSystemSpace {
+            let available = state.withLock { state in
+                state.looks += 1
+                return state.available
+            }
+            if let available { return FileSystemSpace(available: available, total: 1 << 40) }
+            return try PosixFileSystem().space(at: path)
+        }
+
         var waiting: Int { state.withLock { $0.waiting } }
         func close() { state.withLock { $0.isClosed = true } }
         func fail() { state.withLock { $0.fails = true } }
@@ -59,7 +74,7 @@ final class GatedFileSystem: FileSystem {
     func flushDirectory(_ path: FilePath) throws(FileError) { try base.flushDirectory(path) }
     func lock(_ path: FilePath) throws(FileError) -> any FileLock { try base.lock(path) }
     func link(_ existing: FilePath, to new: FilePath) throws(FileError) { try base.link(existing, to: new) }
-    func space(at path: FilePath) throws(FileError) -> FileSystemSpace { try base.space(at: path) }
+    func space(at path: FilePath) throws(FileError) -> FileSystemSpace { try gate.space(at: path) }
 }
 
 /// Safety: Foundation's condition may be used from any thread.

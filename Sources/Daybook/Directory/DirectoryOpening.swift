@@ -43,7 +43,10 @@ struct DirectoryOpening: Sendable {
             clock: configuration.clock,
             watermarks: WatermarkFile(
                 path: layout.watermarks, pool: pool, isReadOnly: configuration.access == .readOnly),
-            fileSystem: configuration.fileSystem)
+            fileSystem: configuration.fileSystem,
+            space: SpaceGuard(
+                configuration.fileSystem, layout.root, reserve: configuration.reservedSpace, clock: configuration.clock)
+        )
     }
 
     func run() async throws -> OpenedDirectory {
@@ -98,7 +101,8 @@ struct DirectoryOpening: Sendable {
             services.stop()
             if let file = error as? FileError {
                 throw DaybookError(
-                    .directoryUnusable, "The data directory \(layout.root) could not be opened: \(file)", cause: file)
+                    file.isOutOfSpace ? .diskFull : .directoryUnusable,
+                    "The data directory \(layout.root) could not be opened: \(file)", cause: file)
             }
             throw error
         }
@@ -110,6 +114,7 @@ struct DirectoryOpening: Sendable {
 
     private func prepare() throws -> ((any FileLock)?, DirectoryState?, TopicRegistry, TopicRegistry.Loss?) {
         let lock = isReadOnly ? try requireDirectory() : try takeLock()
+        if !isReadOnly { FileSizeSignal.ignoreUnlessHandled() }
         let before = try readState()
         let (registry, loss) = try TopicRegistry.load(layout, in: fileSystem)
         return (lock, before, registry, loss)

@@ -67,6 +67,7 @@ extension Partition {
 
     private func append(_ batch: EncodedBatch, _ state: inout State) throws(DaybookError) -> AppendResult {
         guard !state.isClosed else { throw .closed }
+        try services.space.admit(batch.count)
         do throws(StorageError) {
             let result = try state.log.append(batch, now: services.clock.now())
             scheduleFlush(&state)

@@ -64,6 +64,8 @@ extension Partition {
                 try log.planCompaction(policy, now: now, force: force)
             }
             guard let plan else { return nil }
+            // Written beside what it replaces.
+            try services.space.require(plan.largestOutput)
             return try Compaction(plan, for: PartitionCompaction(partition: self, pace: pace)).run()
         } ?? nil
     }

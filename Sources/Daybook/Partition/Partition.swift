@@ -170,6 +170,7 @@ struct PartitionServices: Sendable {
     let clock: any TimeSource
     let watermarks: WatermarkFile
     let fileSystem: any FileSystem
+    let space: SpaceGuard
 
     /// Ends all threads.
     func stop() {

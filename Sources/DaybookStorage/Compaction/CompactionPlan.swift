@@ -61,6 +61,8 @@ package struct CompactionPlan: Sendable {
     package var bytes: Int { sources.reduce(0) { $0 + $1.facts.size.rawValue } }
     /// Bytes that have never been cleaned.
     package var dirtyBytes: Int { Self.dirtyBytes(sources.map(\.facts), cleanedTo) }
+    /// The most bytes that are written before what they replace is removed.
+    package var largestOutput: Int { min(bytes, max(segmentBytes, sources.map(\.facts.size.rawValue).max() ?? 0)) }
     /// Where the cleanable part ends.
     package var end: Offset { sources.last?.facts.nextOffset ?? cleanedTo }
 

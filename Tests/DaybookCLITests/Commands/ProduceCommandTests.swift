@@ -165,4 +165,28 @@ struct ProduceCommandTests {
             #expect(outcome.status == 1 && outcome.errors.contains(word), "\(outcome.errors)")
         }
     }
+
+    @Test func `A limit on the size of files ends produce with a sentence, and the log is sound`() throws {
+        let command = try Command()
+        try command.run(["topic", "create", "orders", "--config", "segment.bytes=100MiB"])
+        let lines = (0..<40_000).map { "{\"number\": \($0), \"text\": \"\(String(repeating: "x", count: 60))\"}\n" }
+        let input = command.path + "/lines.json"
+        try Data(lines.joined().utf8).write(to: URL(filePath: input))
+        let process = Process()
+        process.executableURL = URL(filePath: "/bin/bash")
+        // A megabyte, in units of 1024 bytes.
+        process.arguments = [
+            "-c", "ulimit -f 1024; exec \(Command.binary.path()) produce orders --format jsonl \(input)",
+        ]
+        process.environment = ["DAYBOOK_DATA": command.data]
+        let errors = Pipe()
+        (process.standardOutput, process.standardError) = (Pipe(), errors)
+        try process.run()
+        let text = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        #expect(process.terminationReason == .exit && process.terminationStatus != 0)
+        #expect(text.contains("ulimit -f"), "\(text)")
+        let verified = try command.run(["verify"])
+        #expect(verified.status == 0, "\(verified.output)")
+    }
 }
