@@ -3,6 +3,8 @@ import PackageDescription
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 
 let package = Package(
@@ -10,6 +12,7 @@ let package = Package(
     platforms: [.macOS(.v26)],
     products: [
         .library(name: "Daybook", targets: ["Daybook"]),
+        .library(name: "DaybookServices", targets: ["DaybookServices"]),
         .library(name: "DaybookTesting", targets: ["DaybookTesting"]),
         .executable(name: "daybook", targets: ["DaybookCLI"]),
     ],
@@ -17,6 +20,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
     ],
     // Sources are listed bottom up: a target may depend only on what stands above it.
@@ -38,6 +43,8 @@ let package = Package(
             dependencies: [
                 "DaybookCompression", "DaybookFiles", "DaybookModel", "DaybookRecords", "DaybookStorage", system,
             ]),
+        // Apart from the engine: who embeds the log need not compile a library for services.
+        .target(name: "DaybookServices", dependencies: ["Daybook", lifecycle]),
         .target(
             name: "DaybookTesting",
             dependencies: ["Daybook", "DaybookFiles", "DaybookModel", "DaybookRecords", "DaybookStorage", system]),
@@ -61,6 +68,9 @@ let package = Package(
         .testTarget(
             name: "DaybookTests",
             dependencies: ["Daybook", "DaybookFiles", "DaybookModel", "DaybookRecords", "DaybookTesting", system]),
+        .testTarget(
+            name: "DaybookServicesTests",
+            dependencies: ["Daybook", "DaybookServices", "DaybookTesting", lifecycle, logging]),
         .testTarget(
             name: "DaybookCLITests",
             dependencies: ["Daybook", "DaybookCLI", "DaybookModel", "DaybookRecords", "DaybookTesting", system]),

@@ -19,6 +19,7 @@ struct ImportTests {
             "DaybookCompression", "DaybookFiles", "DaybookModel", "DaybookRecords", "DaybookStorage", "SystemPackage",
             "Synchronization",
         ]),
+        "DaybookServices": ["Daybook", "ServiceLifecycle"],
         "DaybookTesting": [
             "Daybook", "DaybookFiles", "DaybookModel", "DaybookRecords", "DaybookStorage", "SystemPackage",
             "Synchronization",

@@ -11,13 +11,22 @@ extension Daybook {
     /// while, and what has not been read for long is compared with its checksums.
     ///
     /// Passes never overlap; a second call waits for the first. Reads and writes at the configured rate and takes as long
-    /// as that needs. Throws `.readOnly` or `.closed`; everything else is in the report.
+    /// as that needs. A cancelled task ends the pass at its next batch; what has been done stays done. Throws `.readOnly` or
+    /// `.closed`; everything else is in the report.
     @discardableResult
     public func housekeep() async throws -> HousekeepingReport {
         try requireWritable()
-        let daybook = self
-        return await services.maintenance.run { daybook.housekeepBlocking() }
+        let (daybook, isCancelled) = (self, CancellationFlag())
+        return await withTaskCancellationHandler {
+            await services.maintenance.run { daybook.housekeepBlocking(isCancelled) }
+        } onCancel: {
+            isCancelled.set()
+            daybook.housekeeping.limit.wake()
+        }
     }
+
+    /// Whether a pass is under way.
+    public var isHousekeeping: Bool { housekeeping.isUnderWay.load(ordering: .relaxed) }
 
     /// Deletes the records of a partition before `offset`, durably: it returns the new log start offset. Readers that ask for
     /// them get a gap. Segments that hold nothing else leave the disk.
@@ -44,7 +53,7 @@ extension Daybook {
                 "Topic \(topic.name) is not compacted; set its cleanup.policy to compact or compact,delete first")
         }
         let partitions = try topic.partitions.map { try partition($0) }
-        let (pace, time, services) = (pace, housekeeping.time, services)
+        let (pace, time, services) = (pace(), housekeeping.time, services)
         let memory = configuration.housekeeping.compactionMemory
         return try await services.maintenance.run { () throws in
             var done: [TopicPartition: CompactionStatus] = [:]
@@ -63,7 +72,7 @@ extension Daybook {
         try requireWritable()
         let topics = try topic.map { [try self.topic($0)] } ?? self.topics
         let partitions = try topics.flatMap(\.partitions).map { try partition($0) }
-        let pace = pace
+        let pace = pace()
         return try await services.maintenance.run { () throws in
             var done: [TopicPartition: ScrubStatus] = [:]
             for partition in partitions {
@@ -95,8 +104,9 @@ extension Daybook {
 
     // MARK: a pass
 
-    var pace: MaintenancePace {
-        MaintenancePace(limit: housekeeping.limit) { [housekeeping] in !housekeeping.isStopped.load(ordering: .relaxed)
+    private func pace(_ isCancelled: CancellationFlag? = nil) -> MaintenancePace {
+        MaintenancePace(limit: housekeeping.limit) { [housekeeping] in
+            !housekeeping.isStopped.load(ordering: .relaxed) && isCancelled?.isSet != true
         }
     }
 
@@ -113,16 +123,19 @@ extension Daybook {
         }
     }
 
-    private func housekeepBlocking() -> HousekeepingReport {
+    private func housekeepBlocking(_ isCancelled: CancellationFlag? = nil) -> HousekeepingReport {
+        housekeeping.isUnderWay.store(true, ordering: .relaxed)
+        defer { housekeeping.isUnderWay.store(false, ordering: .relaxed) }
+        let pace = pace(isCancelled)
         var report = HousekeepingReport()
         report.clockJump = housekeeping.time.jump
         for topic in topics {
             for topicPartition in topic.partitions {
-                guard let partition = try? partition(topicPartition) else { continue }
+                guard pace.mayGoOn(), let partition = try? partition(topicPartition) else { continue }
                 do {
                     try retain(partition, topic.configuration.retention, &report)
-                    try compact(partition, topic.configuration, &report)
-                    try scrub(partition, &report)
+                    try compact(partition, topic.configuration, pace, &report)
+                    try scrub(partition, pace, &report)
                 } catch is MaintenanceStopped {
                     continue
                 } catch {
@@ -130,7 +143,6 @@ extension Daybook {
                 }
             }
         }
-        housekeeping.lastReport.withLock { $0 = report }
         return report
     }
 
@@ -161,7 +173,8 @@ extension Daybook {
     }
 
     private func compact(
-        _ partition: Partition, _ configuration: TopicConfiguration, _ report: inout HousekeepingReport
+        _ partition: Partition, _ configuration: TopicConfiguration, _ pace: MaintenancePace,
+        _ report: inout HousekeepingReport
     ) throws {
         guard configuration.retention.policy.compacts else { return }
         let policy = configuration.compaction(memory: self.configuration.housekeeping.compactionMemory)
@@ -178,7 +191,9 @@ extension Daybook {
         }
     }
 
-    private func scrub(_ partition: Partition, _ report: inout HousekeepingReport) throws {
+    private func scrub(
+        _ partition: Partition, _ pace: MaintenancePace, _ report: inout HousekeepingReport
+    ) throws {
         guard let interval = configuration.housekeeping.scrubInterval else { return }
         let last = partition.withLog { $0.checkpoint.lastScrub?.time ?? $0.segments[0].facts.firstAppendTime }
         let age = last.milliseconds(until: services.clock.now())
@@ -191,6 +206,13 @@ extension Daybook {
     }
 }
 
+/// Set when whoever waits for a pass does not want it any more.
+private final class CancellationFlag: Sendable {
+    private let value = Atomic(false)
+    var isSet: Bool { value.load(ordering: .relaxed) }
+    func set() { value.store(true, ordering: .relaxed) }
+}
+
 /// What housekeeping keeps in mind between passes.
 final class Housekeeping: Sendable {
     let time: TrustedTime
@@ -198,7 +220,7 @@ final class Housekeeping: Sendable {
     let isStopped = Atomic(false)
     /// How far groups have come, by partition and group.
     let progress = Mutex<[TopicPartition: [String: Offset]]>([:])
-    let lastReport = Mutex<HousekeepingReport?>(nil)
+    let isUnderWay = Atomic(false)
 
     init(time: TrustedTime, limit: RateLimit) {
         self.time = time

@@ -17,6 +17,8 @@ final class RateLimit: Sendable {
     /// When all that has been taken will be paid for, on the clock that never jumps.
     private let paidUntil: Mutex<Duration>
     private let isStopped = Atomic<Bool>(false)
+    /// Raised to wake everybody once.
+    private let wakings = Atomic<Int>(0)
 
     private static var savings: Duration { .milliseconds(250) }
 
@@ -39,8 +41,9 @@ final class RateLimit: Sendable {
         let wait = reserve(bytes)
         guard mayBlock, wait > .zero else { return }
         let end = ContinuousClock.now + wait
+        let before = wakings.load(ordering: .relaxed)
         monitor.withLock {
-            while !isStopped.load(ordering: .relaxed) {
+            while !isStopped.load(ordering: .relaxed), wakings.load(ordering: .relaxed) == before {
                 let left = ContinuousClock.now.duration(to: end)
                 if left <= .zero { return }
                 let (seconds, attoseconds) = left.components
@@ -57,6 +60,14 @@ final class RateLimit: Sendable {
             let wait = max(.zero, paidUntil - now)
             paidUntil = max(paidUntil, now - Self.savings) + .seconds(Double(bytes) / Double(bytesPerSecond))
             return wait
+        }
+    }
+
+    /// Wakes whoever sleeps, once: somebody's work has been cancelled.
+    func wake() {
+        monitor.withLock {
+            wakings.wrappingAdd(1, ordering: .relaxed)
+            monitor.wakeAll()
         }
     }
 

@@ -28,16 +28,31 @@ struct PartitionVerification {
         report = VerificationReport(directory: layout.root.string)
     }
 
+    /// Checks. When a file goes away meanwhile, because a writer deletes or compacts records, it begins anew.
     mutating func run() throws -> VerificationReport {
+        let empty = report
+        for _ in 0..<10 {
+            do {
+                return try runOnce()
+            } catch let error as FileError where error.errno == .noSuchFileOrDirectory {
+                report = empty
+            }
+        }
+        return try runOnce()
+    }
+
+    private mutating func runOnce() throws -> VerificationReport {
         guard try pool.fileSystem.exists(folder) else {
             let promised = Offset.zero..<(subject.watermark?.highWatermark ?? .zero)
             report.find(.missing, name, offsets: promised, "the partition's folder is missing")
             return report
         }
         let names = try pool.fileSystem.entries(of: folder)
-        let bases = names.compactMap { SegmentName.baseOffset(ofLog: $0) }.sorted()
+        let checkpoint = try readCheckpoint(names)
+        let logStart = max(subject.watermark?.logStartOffset ?? .zero, checkpoint?.logStartOffset ?? .zero)
+        let bases = noteReplaced(
+            names.compactMap { SegmentName.baseOffset(ofLog: $0) }.sorted(), names, checkpoint?.swap, logStart)
         report.segmentsCount = bases.count
-        let logStart = subject.watermark?.logStartOffset ?? .zero
         var expected = logStart
         var epoch: LeaderEpoch?
         for (index, base) in bases.enumerated() {
@@ -56,6 +71,42 @@ struct PartitionVerification {
         checkEnd(expected, last: bases.last.map { SegmentName.log($0) })
         try checkOthers(names, Set(bases))
         return report
+    }
+
+    private mutating func readCheckpoint(_ names: [String]) throws -> PartitionCheckpoint? {
+        let file = PartitionCheckpoint.fileName
+        guard names.contains(file), let bytes = try AtomicFile.read(folder.appending(file), in: pool.fileSystem) else {
+            return nil
+        }
+        // Without the registry nobody knows the topic's id, and whose checkpoint it is.
+        guard let topicID = subject.topicID else { return nil }
+        let checkpoint = PartitionCheckpoint(decoding: bytes, topicID: topicID)
+        if checkpoint == nil {
+            report.find(
+                .checkpoint, "\(name)/\(file)", positions: .zero..<Position(bytes.count),
+                "the checkpoint is damaged or another topic's; records deleted in the middle of a segment are readable again"
+            )
+        }
+        return checkpoint
+    }
+
+    /// The segments that count: without those that lie wholly below the log start, and without those that a compacted one
+    /// replaces whose swap has begun.
+    private mutating func noteReplaced(
+        _ bases: [Offset], _ names: [String], _ swap: SegmentSwap?, _ logStart: Offset
+    ) -> [Offset] {
+        var counting = bases
+        if let swap, !names.contains(SegmentName.log(swap.baseOffset) + SegmentName.cleanedSuffix) {
+            for base in swap.replaced where counting.contains(base) {
+                counting.removeAll { $0 == base }
+                report.note("\(name)/\(SegmentName.log(base))", "replaced by compaction; the next writer removes it")
+            }
+        }
+        while counting.count > 1, counting[1] <= logStart {
+            report.note(
+                "\(name)/\(SegmentName.log(counting.removeFirst()))", "its records are deleted; retention removes it")
+        }
+        return counting
     }
 
     private mutating func checkChain(_ base: Offset, after expected: Offset) {
@@ -92,6 +143,12 @@ struct PartitionVerification {
 
     private mutating func checkOthers(_ names: [String], _ bases: Set<Offset>) throws {
         for file in names.sorted() where SegmentName.baseOffset(ofLog: file) == nil {
+            if file == PartitionCheckpoint.fileName { continue }
+            if file.hasSuffix(SegmentName.cleanedSuffix) || file == PartitionCheckpoint.fileName + ".new" {
+                report.note(
+                    "\(name)/\(file)", "left by maintenance that was interrupted; used or replaced by the next one")
+                continue
+            }
             let log =
                 file.hasSuffix(SegmentName.sidecarSuffix)
                 ? SegmentName.baseOffset(ofLog: file.dropLast(SegmentName.sidecarSuffix.count) + SegmentName.logSuffix)
@@ -100,7 +157,7 @@ struct PartitionVerification {
                 report.note("\(name)/\(file)", "Daybook does not know this file")
                 continue
             }
-            guard !bases.contains(log) else { continue }
+            guard !bases.contains(log), !names.contains(SegmentName.log(log)) else { continue }
             let bytes = try AtomicFile.read(folder.appending(file), in: pool.fileSystem) ?? []
             let facts = SidecarInspection(bytes).summaries.last?.facts
             report.find(

@@ -22,6 +22,8 @@ public struct VerificationReport: Sendable {
             /// A derived file is damaged, or does not agree with its segment. Costs time at the next open, no records.
             case sidecar
             case watermark
+            /// What a partition remembers of deletions and compactions.
+            case checkpoint
             case registry
             case state
         }

@@ -6,6 +6,7 @@ import ArgumentParser
 /// The benchmarks.
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "bench", abstract: "Measure what appending, flushing, replaying and opening cost on this machine.",
-        subcommands: [AppendBench.self, DurableBench.self, ReplayBench.self, OpenBench.self])
+        commandName: "bench",
+        abstract: "Measure what appending, flushing, replaying, opening and maintenance cost on this machine.",
+        subcommands: [AppendBench.self, DurableBench.self, ReplayBench.self, OpenBench.self, MaintenanceBench.self])
 }

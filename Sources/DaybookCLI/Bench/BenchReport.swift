@@ -95,7 +95,7 @@ struct BenchReport {
         return table.render()
     }
 
-    private static func name(_ percentile: Double) -> String {
+    static func name(_ percentile: Double) -> String {
         percentile == 100 ? "max" : "p\(percentile == percentile.rounded() ? String(Int(percentile)) : "\(percentile)")"
     }
 

@@ -61,7 +61,10 @@ struct TopicDescribe: AsyncParsableCommand {
         try await withReader(directory) { daybook in
             let topic = try daybook.topic(name)
             let partitions = try await daybook.offsetRows(topic)
-            try StandardStream.output.writeAll((json ? jsonText(topic, partitions) : text(topic, partitions)).utf8)
+            let maintenance = try topic.partitions.map { try daybook.maintenanceStatus($0) }
+            let text =
+                json ? jsonText(topic, partitions, maintenance) : text(topic, partitions) + Self.table(maintenance)
+            try StandardStream.output.writeAll(text.utf8)
         }
     }
 
@@ -82,7 +85,26 @@ struct TopicDescribe: AsyncParsableCommand {
             + settings.render() + "\n" + OffsetRow.table(partitions).render()
     }
 
-    private func jsonText(_ topic: Topic, _ partitions: [OffsetRow]) -> String {
+    /// What has been done to keep the partitions small and sound; nothing where nothing has.
+    private static func table(_ maintenance: [MaintenanceStatus]) -> String {
+        var table = TextTable(columns: [
+            .right("partition"), .right("compacted to"), .left("last scrub"), .right("segments"), .right("damaged"),
+        ])
+        for (partition, status) in maintenance.enumerated() where status.isWorthTelling {
+            let scrub = status.lastScrub
+            table.addRow([
+                "\(partition)", Numbers.grouped(status.compactedTo.rawValue),
+                scrub.map { MomentText.format($0.time) } ?? "never",
+                scrub.map { Numbers.grouped($0.segmentsCount) } ?? "",
+                scrub.map { Numbers.grouped($0.damagedSegmentsCount) } ?? "",
+            ])
+        }
+        return table.isEmpty ? "" : "\n" + table.render()
+    }
+
+    private func jsonText(
+        _ topic: Topic, _ partitions: [OffsetRow], _ maintenance: [MaintenanceStatus]
+    ) -> String {
         let settings = TopicConfigurationTable.settings.map { setting in
             let value = setting.text(topic.configuration)
             return (
@@ -97,9 +119,17 @@ struct TopicDescribe: AsyncParsableCommand {
             "name": .string(topic.name.description), "id": .string(String(topic.id, radix: 16)),
             "created": topic.createdJSON, "settings": .object(settings),
             "partitions": .array(partitions.map(\.json)),
+            "maintenance": .array(
+                maintenance.map {
+                    ["compactedTo": .integer($0.compactedTo.rawValue), "lastScrub": $0.lastScrub?.json ?? .null]
+                }),
         ]
         return object.text + "\n"
     }
+}
+
+extension MaintenanceStatus {
+    fileprivate var isWorthTelling: Bool { compactedTo > .zero || lastScrub != nil }
 }
 
 extension Topic {
