@@ -80,11 +80,19 @@ final class Command: Sendable {
     /// Runs what must succeed.
     @discardableResult
     func succeed(
-        _ arguments: String..., input: String = "", sourceLocation: SourceLocation = #_sourceLocation
+        _ arguments: [String], input: Data = Data(), sourceLocation: SourceLocation = #_sourceLocation
     ) throws -> Outcome {
-        let outcome = try run(arguments, input: Data(input.utf8))
+        let outcome = try run(arguments, input: input)
         try #require(outcome.status == 0, "\(arguments): \(outcome.errors)", sourceLocation: sourceLocation)
         return outcome
+    }
+
+    /// The same with the arguments one by one.
+    @discardableResult
+    func succeed(
+        _ arguments: String..., input: String = "", sourceLocation: SourceLocation = #_sourceLocation
+    ) throws -> Outcome {
+        try succeed(arguments, input: Data(input.utf8), sourceLocation: sourceLocation)
     }
 
     /// Runs what must fail, with one sentence on standard error and no trace; returns that.

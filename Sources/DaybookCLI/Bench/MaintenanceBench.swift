@@ -60,7 +60,7 @@ struct MaintenanceBench: AsyncParsableCommand {
     /// Many versions of few keys, in segments small enough that most of them are closed.
     private func fill(_ daybook: Daybook, topic name: String) async throws {
         var topic = TopicConfiguration()
-        topic.segmentBytes = .mebibytes(4)
+        topic.segmentBytes = .bytes(max(64 << 10, maintained.rawValue / 16))
         topic.retention.policy = .compact
         if daybook.topics.contains(where: { $0.name.description == name }) { try await daybook.deleteTopic(name) }
         try await daybook.createTopic(name, configuration: topic)
