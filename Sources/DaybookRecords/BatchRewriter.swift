@@ -63,12 +63,12 @@ package final class BatchRewriter {
         judge: (borrowing RecordView) -> Verdict
     ) throws -> Outcome {
         var kept = 0
-        var needsExpiry = false
+        var tombstones = 0
         var bytes = 0
         try decoder.forEachRecord(in: batch, header) { record in
             switch judge(record) {
             case .drop: return
-            case .keepTombstone: needsExpiry = needsExpiry || header.tombstoneExpiry == nil
+            case .keepTombstone: tombstones += 1
             case .keep: break
             }
             kept += 1
@@ -76,8 +76,11 @@ package final class BatchRewriter {
             bytes += record.encodedCount + 20
         }
         if kept == 0 { return .emptied }
+        let needsExpiry = tombstones > 0 && header.tombstoneExpiry == nil
         if kept == Int(header.recordsCount), !needsExpiry { return .unchanged }
         var copy = header
+        // With its last tombstone a batch has nothing left that could expire.
+        if tombstones == 0 { copy.attributes &= ~BatchAttributes.deleteHorizon }
         if needsExpiry, header.timestampType == .append || isReachable(header, from: expiry) {
             copy.attributes |= BatchAttributes.deleteHorizon
             copy.baseTimestamp = expiry

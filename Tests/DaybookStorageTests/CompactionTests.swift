@@ -138,6 +138,56 @@ struct CompactionTests {
         #expect(log.logStartOffset == .zero)
     }
 
+    @Test func `C62 what expires is due once, and never again for nothing`() throws {
+        let stage = try LogStage()
+        let log = try stage.open().log
+        // The tombstone shares its batch with a record that stays.
+        try log.put([("gone", nil), ("here", "1")], clock: stage.clock)
+        _ = try log.seal(clock: stage.clock)
+        let policy = CompactionPolicy(dirtyRatio: 0.9, tombstoneAge: 1000)
+        try log.compact(policy, now: stage.clock.now())
+        let due = try #require(log.checkpoint.nextTombstoneExpiry)
+        // New records are compacted; the segment with the tombstone has nothing to change, and is remembered all the same.
+        for _ in 0..<3 {
+            for number in 0..<20 { try log.put([("k", "\(number)")], clock: stage.clock) }
+            _ = try log.seal(clock: stage.clock)
+            try log.compact(
+                CompactionPolicy(dirtyRatio: 0, tombstoneAge: 1_000_000), now: due.advanced(byMilliseconds: -1))
+            #expect(log.checkpoint.nextTombstoneExpiry == due)
+        }
+        #expect(try log.keyed().contains { $0.key == "gone" })
+        try log.compact(policy, now: due)
+        #expect(try log.keyed().filter { $0.key == "gone" }.isEmpty && log.checkpoint.nextTombstoneExpiry == nil)
+        #expect(try log.planCompaction(policy, now: due.advanced(byMilliseconds: 1_000_000)) == nil)
+    }
+
+    @Test func `C62 with little memory a tombstone's time begins only when what it deletes is gone`() throws {
+        let stage = try LogStage()
+        let log = try stage.open().log
+        try log.put([("deleted", "value")], clock: stage.clock)
+        try log.put((0..<4).map { ("k\($0)", "x") }, clock: stage.clock)
+        try log.put([("deleted", nil)], clock: stage.clock)
+        _ = try log.seal(clock: stage.clock)
+        // One round at a time: the memory is full with the first batch, and the owner stops behind it.
+        var owner = LogOwner(log: log)
+        let counter = Counter()
+        owner.beforeEach = { _ in
+            counter.value += 1
+            if log.checkpoint.cleanedTo > .zero { throw CancellationError() }
+        }
+        let policy = CompactionPolicy(dirtyRatio: 0, tombstoneAge: 1000, memory: 1)
+        let plan = try #require(try log.planCompaction(policy, now: stage.clock.now()))
+        #expect(throws: CancellationError.self) { try Compaction(plan, for: owner).run() }
+        #expect(
+            counter.value > 1 && log.checkpoint.cleanedTo > .zero
+                && log.checkpoint.cleanedTo < log.activeSegment.baseOffset)
+        #expect(log.checkpoint.nextTombstoneExpiry == nil)
+        #expect(try log.keyed().filter { $0.key == "deleted" }.count == 2)
+        stage.clock.advance(by: .seconds(100))
+        try log.compact(policy, now: stage.clock.now())
+        #expect(try log.keyed().filter { $0.key == "deleted" }.map(\.value) == [nil])
+    }
+
     @Test func `C62 a reader who began before compaction ends up with the same state`() throws {
         let stage = try LogStage()
         let log = try stage.open().log
@@ -266,4 +316,9 @@ struct CompactionTests {
         try log.compact(now: stage.clock.now())
         #expect(log.segments.count < before / 3)
     }
+}
+
+/// Counts across a closure.
+private final class Counter {
+    var value = 0
 }

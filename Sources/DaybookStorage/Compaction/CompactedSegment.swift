@@ -15,8 +15,6 @@ struct CompactedSegment: Sendable {
     let droppedRecords: Int64
     /// Bytes that the disk gets back.
     let savedBytes: Int
-    /// When the first of its tombstones may go.
-    let nextTombstoneExpiry: Timestamp?
 }
 
 /// Makes compacted segments. One for each compaction: keeps its memory.
@@ -28,6 +26,10 @@ final class SegmentCleaner {
     private let pace: (Int) throws -> Void
     /// Base offsets of segments in which damage turned up.
     private(set) var damaged: [Offset] = []
+    /// When the first tombstone may go that cleaning has come across and kept; none that could go already.
+    private(set) var nextTombstoneExpiry: Timestamp?
+    /// Keys of records from here on are not in the map.
+    var mapEnd = Offset.zero
 
     init(_ plan: CompactionPlan, pace: @escaping (Int) throws -> Void) {
         self.plan = plan
@@ -75,7 +77,6 @@ final class SegmentCleaner {
         let file = try plan.pool.withRoom { () throws(FileError) in try fileSystem.open(path, .create) }
         var output = CompactedOutput(file: file, baseOffset: base, indexInterval: plan.indexInterval)
         var dropped: Int64 = 0
-        var expiry: Timestamp?
         for source in group {
             var walker = walker(source)
             walk: while true {
@@ -95,7 +96,7 @@ final class SegmentCleaner {
                         try output.cover(header, time)
                     }
                     dropped += Int64(header.recordsCount) - Int64(kept?.recordsCount ?? 0)
-                    if let horizon = kept?.tombstoneExpiry { expiry = min(expiry ?? horizon, horizon) }
+                    noteExpiry(kept)
                 }
             }
             guard walker.expectedOffset == source.facts.nextOffset else { return foundDamage(in: source) }
@@ -111,7 +112,12 @@ final class SegmentCleaner {
         return .cleaned(
             CompactedSegment(
                 facts: facts, index: index, swap: SegmentSwap(baseOffsets: group.map(\.baseOffset)),
-                droppedRecords: dropped, savedBytes: before - facts.size.rawValue, nextTombstoneExpiry: expiry))
+                droppedRecords: dropped, savedBytes: before - facts.size.rawValue))
+    }
+
+    private func noteExpiry(_ header: BatchHeader?) {
+        guard let expiry = header?.tombstoneExpiry, expiry > plan.now else { return }
+        nextTombstoneExpiry = min(nextTombstoneExpiry ?? expiry, expiry)
     }
 
     /// What became of a run.
@@ -137,8 +143,8 @@ final class SegmentCleaner {
             try pace(bytes.count)
             // An empty batch stays where nothing before it can cover its offsets.
             if header.recordsCount == 0 { continue }
-            if case .unchanged = try judge(bytes, header, map) { continue }
-            return true
+            guard case .unchanged = try judge(bytes, header, map) else { return true }
+            noteExpiry(header)
         }
     }
 
@@ -147,6 +153,8 @@ final class SegmentCleaner {
     ) throws -> BatchRewriter.Outcome {
         // Markers and what belongs to transactions are for readers who know how the transaction ended.
         if header.isControl || header.isTransactional { return .unchanged }
+        // What comes next may hold what a tombstone here deletes, or be deleted by it: the next round tells.
+        if header.baseOffset >= mapEnd { return .unchanged }
         let expired = header.tombstoneExpiry.map { $0 <= plan.now } ?? false
         let mayForget =
             expired && !plan.hasDamage(before: header.baseOffset) && !damaged.contains { $0 < header.baseOffset }

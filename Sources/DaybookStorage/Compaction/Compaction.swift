@@ -68,7 +68,7 @@ package struct Compaction {
             }
             map.removeAll()
             let end = try noteKeys(plan, from: progress.cleanedTo, cleaner, into: &map)
-            var expiry: Timestamp?
+            cleaner.mapEnd = end
             var groups = plan.groups(below: end)[...]
             while let group = groups.popFirst() {
                 switch try cleaner.clean(group, with: map) {
@@ -84,7 +84,6 @@ package struct Compaction {
                     progress.segmentsWritten += 1
                     progress.bytesSaved += segment.savedBytes
                     progress.recordsDropped += segment.droppedRecords
-                    if let horizon = segment.nextTombstoneExpiry { expiry = min(expiry ?? horizon, horizon) }
                 }
                 progress.bytesRead += bytesRead
                 bytesRead = 0
@@ -94,7 +93,7 @@ package struct Compaction {
             progress.cleanedTo = end
             try owner.withLog { log in
                 log.checkpoint.cleanedTo = max(log.checkpoint.cleanedTo, end)
-                log.checkpoint.nextTombstoneExpiry = expiry
+                log.checkpoint.nextTombstoneExpiry = cleaner.nextTombstoneExpiry
                 // Sources of the next round are what this one has left.
                 plan = try log.sources(of: plan)
             }

@@ -15,7 +15,7 @@ extension PartitionLog {
         guard access != .read, poison == nil, checkpoint.swap == nil else { return nil }
         let old = segments.dropLast().prefix {
             !$0.hasUnflushedBytes && $0.nextOffset <= recoveryPoint
-                && $0.facts.lastAppendTime.milliseconds(until: now) >= policy.lag
+                && (policy.lag == 0 || $0.facts.lastAppendTime.milliseconds(until: now) >= policy.lag)
         }
         guard !old.isEmpty else { return nil }
         let facts = old.map(\.facts)
