@@ -47,6 +47,18 @@ package struct LogRecovery {
 
     /// Opens the log. O(segments + unvouched bytes). After an error nothing is lost and it can be tried again.
     package func run() throws(FileError) -> (log: PartitionLog, report: PartitionRecovery) {
+        // Beside a live writer a sidecar may be read that speaks of more than the files held when they were listed: that is
+        // not missing, it is new. What is really missing is so the second time too.
+        var missing: [Range<Offset>] = []
+        for _ in 0..<10 {
+            let opened = try open()
+            guard isReadOnly, opened.report.missing != missing else { return opened }
+            missing = opened.report.missing
+        }
+        return try open()
+    }
+
+    private func open() throws(FileError) -> (log: PartitionLog, report: PartitionRecovery) {
         var report = PartitionRecovery(topicPartition: identity.topicPartition)
         var names = try listNames()
         var checkpoint = PartitionCheckpoint(topicID: identity.topicID)
@@ -97,10 +109,10 @@ package struct LogRecovery {
         return (log, report)
     }
 
-    /// Whether appends must go to a segment of their own: there is none yet, or the last one misses what was promised
-    /// or ends in damage.
+    /// Whether appends must go to a segment of their own: there is none yet, or the last one was closed, misses what was
+    /// promised, or ends in damage.
     private func needsNewActive(_ last: Segment?, _ recoveryPoint: Offset) -> Bool {
-        guard let last else { return true }
+        guard let last, !last.isSealed else { return true }
         if last.nextOffset < recoveryPoint { return true }
         return last.damage.last.map { $0.positions.upperBound == last.size } ?? false
     }
@@ -237,6 +249,8 @@ package struct LogRecovery {
         if let torn = result.tornTail {
             try cut(segment, torn, from: file.size, &report)
         }
+        // What was closed once never grows again, whatever became of the segment behind it: a snapshot may share its bytes.
+        segment.isSealed = known.content.map { $0.isSealed && $0.facts.size == file.size } ?? false
         // What lies above the recovery point was found, not promised: it is flushed before anybody is shown it.
         let durableSize = durableSize(of: segment, below: recoveryPoint, known.content)
         segment.flushedSize = wasClosedCleanly ? segment.size : durableSize
