@@ -11,7 +11,7 @@ public struct DaybookError: Error, Sendable, CustomStringConvertible {
     /// What kind of error it is. More kinds may be added in later releases, so a `switch` needs a default.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Kind: String {
-            case directoryLocked, directoryUnusable, unsupportedFormat, readOnly, closed
+            case directoryLocked, directoryUnusable, directoryIsSnapshot, unsupportedFormat, readOnly, closed
             case unknownTopic, unknownPartition, topicExists, invalidTopic, invalidConfiguration
             case recordTooLarge, invalidRecord, offsetOutOfRange, divergedHistory
             case partitionFailed, inputOutput, damaged, diskFull
@@ -23,6 +23,8 @@ public struct DaybookError: Error, Sendable, CustomStringConvertible {
         public static let directoryLocked = Code(.directoryLocked)
         /// The directory cannot be created, read or written.
         public static let directoryUnusable = Code(.directoryUnusable)
+        /// The directory is a snapshot that a backup made: it can be read, and restored elsewhere, but not written to.
+        public static let directoryIsSnapshot = Code(.directoryIsSnapshot)
         /// The directory was written by a release with another format.
         public static let unsupportedFormat = Code(.unsupportedFormat)
         /// The directory was opened for reading.

@@ -18,6 +18,9 @@ struct DirectoryLayout: Sendable {
     /// What is durable, partition by partition.
     var watermarks: FilePath { root.appending("watermarks") }
 
+    /// What a snapshot holds; there is one in snapshots only.
+    var manifest: FilePath { root.appending("manifest") }
+
     func partition(_ topicPartition: TopicPartition) -> FilePath { root.appending(topicPartition.description) }
 
     /// The version of the formats in the directory. Raised when a release writes what older ones cannot read.
@@ -33,5 +36,29 @@ extension FileSystem {
         try createDirectories(parent)
         do { try createDirectory(path) } catch  where error.errno == .fileExists { return }
         try flushDirectory(parent.isEmpty ? "." : parent)
+    }
+
+    /// Removes a file, or a folder with everything in it; nothing happens when there is none. Does not follow links.
+    func removeTree(_ path: FilePath) throws(FileError) {
+        do {
+            return try uninterrupted { () throws(FileError) in try removeFile(path) }
+        } catch {
+            if error.errno == .noSuchFileOrDirectory { return }
+            // Linux says that it is a folder, Darwin that it is not permitted.
+            guard error.errno == .isDirectory || error.errno == .notPermitted else { throw error }
+        }
+        for name in try uninterrupted({ () throws(FileError) in try entries(of: path) }) {
+            try removeTree(path.appending(name))
+        }
+        try uninterrupted { () throws(FileError) in try removeDirectory(path) }
+    }
+
+    /// Removes a file; nothing happens when there is none.
+    func removeIfThere(_ path: FilePath) throws(FileError) {
+        do {
+            try uninterrupted { () throws(FileError) in try removeFile(path) }
+        } catch {
+            guard error.errno == .noSuchFileOrDirectory else { throw error }
+        }
     }
 }

@@ -113,6 +113,12 @@ struct DirectoryOpening: Sendable {
     // MARK: lock, format, registry
 
     private func prepare() throws -> ((any FileLock)?, DirectoryState?, TopicRegistry, TopicRegistry.Loss?) {
+        if !isReadOnly, try fileSystem.exists(layout.manifest) {
+            throw DaybookError(
+                .directoryIsSnapshot,
+                "\(layout.root) is a snapshot that a backup made, and snapshots never change; restore it to another "
+                    + "directory (daybook restore \(layout.root) DATA), or open it for reading")
+        }
         let lock = isReadOnly ? try requireDirectory() : try takeLock()
         if !isReadOnly { FileSizeSignal.ignoreUnlessHandled() }
         let before = try readState()

@@ -9,7 +9,8 @@ internal import SystemPackage
 
 extension Daybook {
     /// Reads and checks everything in a data directory: its small files, every batch's structure, checksum and place in
-    /// the chain of offsets, every record, and each sidecar against its segment.
+    /// the chain of offsets, every record, and each sidecar against its segment. A snapshot is also compared with its
+    /// manifest: what is missing, changed or added is a finding.
     ///
     /// Changes nothing at all, takes no lock, and works beside a live writer: what that has under way is a note, not a
     /// finding. `progress` is called now and then, from several threads, with the bytes checked and the bytes to check.
@@ -73,6 +74,11 @@ extension Daybook {
                 return try await group.reduce(into: []) { $0 += $1 }
             }
             for part in parts { report.add(part) }
+            let sums = report.segments
+            report.add(
+                try await workers.run { () throws in
+                    try ManifestVerification(layout: layout, fileSystem: fileSystem, segments: sums).run()
+                })
             report.sort()
             report.duration = begun.duration(to: .now)
             return report

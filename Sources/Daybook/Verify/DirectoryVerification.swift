@@ -24,11 +24,13 @@ struct VerificationSubject: Sendable {
 struct DirectoryVerification {
     private let layout: DirectoryLayout
     private let fileSystem: any FileSystem
+    private let isSnapshot: Bool
     private var report: VerificationReport
 
     init(layout: DirectoryLayout, fileSystem: any FileSystem) {
         self.layout = layout
         self.fileSystem = fileSystem
+        isSnapshot = (try? fileSystem.exists(layout.manifest)) ?? false
         report = VerificationReport(directory: layout.root.string)
     }
 
@@ -46,7 +48,7 @@ struct DirectoryVerification {
         let state = try checkState()
         report.wasClosedCleanly = state?.isClean ?? false
         report.hasLiveWriter = try !report.wasClosedCleanly && isLocked()
-        if !report.wasClosedCleanly, !report.hasLiveWriter, state != nil {
+        if !report.wasClosedCleanly, !report.hasLiveWriter, state != nil, !isSnapshot {
             report.note("state", "the last writer did not close the directory; the next one recovers it")
         }
         let (registry, isRebuilt) = try checkRegistry()
@@ -66,7 +68,8 @@ struct DirectoryVerification {
                     VerificationSubject(
                         topicPartition: topicPartition, topicID: isRebuilt ? nil : topic.id,
                         watermark: isRebuilt ? nil : watermarks[topic.firstSlot + Int(topicPartition.partition)],
-                        leaderEpoch: state?.leaderEpoch, wasClosedCleanly: report.wasClosedCleanly,
+                        // A snapshot says that it was not closed, and is complete all the same.
+                        leaderEpoch: state?.leaderEpoch, wasClosedCleanly: report.wasClosedCleanly || isSnapshot,
                         hasLiveWriter: report.hasLiveWriter, size: try size(of: topicPartition)))
             }
         }
@@ -181,7 +184,7 @@ struct DirectoryVerification {
 
     private mutating func noteOthers(_ names: Set<String>, _ registry: TopicRegistry) {
         let known = Set(registry.topics.values.flatMap { $0.partitions.map(\.description) })
-            .union(["LOCK", "state", "topics", "topics.copy", "watermarks", "quarantine"])
+            .union(["LOCK", "state", "topics", "topics.copy", "watermarks", "quarantine", "manifest"])
         for name in names.sorted() where !known.contains(name) {
             let isFolder = TopicPartition(folderName: name) != nil
             report.note(name, isFolder ? "no topic claims this partition folder" : "Daybook does not know this file")

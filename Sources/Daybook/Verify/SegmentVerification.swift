@@ -61,6 +61,8 @@ struct SegmentVerification {
         try file.close()
         sidecar.finish(facts, isDamaged: isDamaged, fileSize: end)
         report.add(sidecar.report)
+        let isWhole = !isDamaged && facts.size == end
+        report.segments[name] = SegmentSum(size: end.rawValue, hash: isWhole ? facts.hash : nil)
         return Result(report: report, nextOffset: facts.nextOffset, lastEpoch: facts.lastEpoch)
     }
 

@@ -26,6 +26,8 @@ public struct VerificationReport: Sendable {
             case checkpoint
             case registry
             case state
+            /// A snapshot is not what its manifest says.
+            case manifest
         }
         public let kind: Kind
         /// Relative to the data directory.
@@ -71,6 +73,9 @@ public struct VerificationReport: Sendable {
     public internal(set) var bytes = ByteCount.bytes(0)
     public internal(set) var duration: Duration = .zero
 
+    /// The segments that were read, by their files; for the comparison with a snapshot's manifest.
+    var segments: [String: SegmentSum] = [:]
+
     /// Whether there are no findings.
     public var isClean: Bool { findings.isEmpty }
 
@@ -103,6 +108,7 @@ public struct VerificationReport: Sendable {
     /// Adds what was found in a part of the directory.
     mutating func add(_ part: VerificationReport) {
         findings += part.findings
+        segments.merge(part.segments) { first, _ in first }
         notes += part.notes
         segmentsCount += part.segmentsCount
         batchesCount += part.batchesCount
@@ -114,4 +120,11 @@ public struct VerificationReport: Sendable {
         findings.sort { ($0.file, $0.positions?.lowerBound ?? .zero) < ($1.file, $1.positions?.lowerBound ?? .zero) }
         notes.sort { $0.file < $1.file }
     }
+}
+
+/// All bytes of a segment's file.
+struct SegmentSum: Hashable, Sendable {
+    var size: Int
+    /// CRC-32C; nil where the bytes were not all batches.
+    var hash: UInt32?
 }

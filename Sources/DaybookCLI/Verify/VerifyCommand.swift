@@ -11,7 +11,8 @@ struct VerifyCommand: AsyncParsableCommand {
         discussion: """
             Checks the small files of the directory, every batch's structure, checksum and place in the chain of offsets, \
             every record, and each sidecar against its segment. Works beside a live writer: what it has under way at the \
-            end of a log is a note. Exit code 0: nothing found; 1: findings, listed by file, position and offsets.
+            end of a log is a note. A snapshot that a backup made is also compared with its manifest. Exit code 0: nothing \
+            found; 1: findings, listed by file, position and offsets.
             """)
 
     @Argument(help: "The data directory; otherwise --data or DAYBOOK_DATA.")

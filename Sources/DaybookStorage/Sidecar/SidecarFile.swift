@@ -46,8 +46,8 @@ package final class SidecarFile {
     ///
     /// `trustUnflushed`: blocks about bytes that had not been flushed count as well, because the machine has not been
     /// restarted since. The file's absence, damage, another segment's content in it, or that it cannot be read: all
-    /// mean nil. O(size).
-    func load(trustUnflushed: Bool) -> Content? {
+    /// mean nil. Blocks that speak of offsets from `limit` on are left out, with all behind them. O(size).
+    func load(trustUnflushed: Bool, upTo limit: Offset = .max) -> Content? {
         forget()
         let bytes: [UInt8]
         do throws(FileError) {
@@ -68,7 +68,7 @@ package final class SidecarFile {
             while place < buffer.count,
                 let block = SidecarBlock(
                     decoding: UnsafeRawBufferPointer(rebasing: buffer[place...]), for: identity, baseOffset: baseOffset),
-                block.number == nextNumber + UInt32(pending.count)
+                block.number == nextNumber + UInt32(pending.count), block.facts.nextOffset <= limit
             {
                 place += Int(BigEndianBytes(buffer).integer(at: place + SidecarLayout.blockLength, as: UInt32.self))
                 pending.append(block)

@@ -1,0 +1,131 @@
+// What of a log is durable at one moment, segment by segment: what a backup has to hold, and the sidecars that say no more
+// than that. Reads only, of a log that was opened for reading; copying and linking files is the engine's business.
+
+package import DaybookFiles
+package import DaybookModel
+
+/// A segment as a snapshot of its log holds it.
+package struct SegmentSnapshot {
+    /// Sums over exactly the bytes that belong to the snapshot: all of them durable, and a batch boundary at their end.
+    package let facts: SegmentFacts
+    /// The segment is closed, all of it belongs to the snapshot, and durable records stand in a segment behind it: nothing
+    /// is appended to such a file or cut off it any more. It may be replaced or removed, but its bytes stay what they are.
+    package let isFinal: Bool
+    package let isSealed: Bool
+    /// Nil: it is in the segment's sidecar.
+    fileprivate let index: SegmentIndex?
+    fileprivate let sidecar: SidecarFile
+
+    package var baseOffset: Offset { facts.baseOffset }
+    /// How many bytes of the segment belong to the snapshot.
+    package var size: Int { facts.size.rawValue }
+    /// Whether offsets are missing inside: lost to damage, or removed by compaction.
+    package var hasGaps: Bool { facts.recordsCount != facts.baseOffset.distance(to: facts.nextOffset) }
+}
+
+/// The durable part of a log.
+package struct LogSnapshot {
+    package let identity: LogIdentity
+    package let logStartOffset: Offset
+    /// Everything below belongs to the snapshot.
+    package let highWatermark: Offset
+    package let lastEpoch: LeaderEpoch?
+    /// In order; none of them empty.
+    package private(set) var segments: [SegmentSnapshot] = []
+    /// Offsets that were once durable and are in no segment.
+    package private(set) var missing: [Range<Offset>] = []
+    private let indexInterval: ByteCount
+
+    /// Takes note of what is durable now. Reads the end of the segment in which that ends; O(segments) otherwise.
+    package init(of log: PartitionLog) throws(FileError) {
+        identity = log.identity
+        logStartOffset = log.logStartOffset
+        highWatermark = log.recoveryPoint
+        lastEpoch = log.epochStarts.last?.epoch
+        indexInterval = log.configuration.indexIntervalBytes
+        for (index, segment) in log.segments.enumerated() where segment.baseOffset < highWatermark {
+            let isFollowed = index + 1 < log.segments.count
+            // What lies before the log start is about to be removed.
+            guard segment.size > .zero, segment.nextOffset > logStartOffset else { continue }
+            segments.append(
+                segment.nextOffset <= highWatermark ? whole(segment, isFollowed: isFollowed) : try cut(segment))
+        }
+        var expected = logStartOffset
+        for segment in segments {
+            if segment.baseOffset > expected { missing.append(expected..<segment.baseOffset) }
+            expected = max(expected, segment.facts.nextOffset)
+        }
+        if expected < highWatermark { missing.append(expected..<highWatermark) }
+    }
+
+    private func whole(_ segment: Segment, isFollowed: Bool) -> SegmentSnapshot {
+        SegmentSnapshot(
+            facts: segment.facts,
+            isFinal: isFollowed && segment.isSealed && !segment.hasUnflushedBytes
+                && segment.nextOffset < highWatermark,
+            isSealed: segment.isSealed, index: segment.index, sidecar: segment.sidecar)
+    }
+
+    /// The part of a segment below the high watermark: its sums, from the last sidecar block that lies below it too.
+    private func cut(_ segment: Segment) throws(FileError) -> SegmentSnapshot {
+        let times = segment.index ?? segment.sidecar.load(trustUnflushed: true)?.index ?? SegmentIndex()
+        let known = segment.sidecar.load(trustUnflushed: false, upTo: highWatermark)
+        var index = SegmentIndex()
+        index.append(
+            entries: known?.index.entries ?? [], appendTimes: times.appendTimes.filter { $0.offset < highWatermark })
+        let result = try scan(
+            segment.file, behind: known?.facts ?? SegmentFacts(baseOffset: segment.baseOffset), index,
+            below: highWatermark,
+            to: segment.size, appendTime: segment.facts.firstAppendTime)
+        return SegmentSnapshot(
+            facts: result.facts, isFinal: false, isSealed: false, index: result.index, sidecar: segment.sidecar)
+    }
+
+    private func scan(
+        _ file: PooledFile, behind facts: SegmentFacts, _ index: SegmentIndex, below limit: Offset, to end: Position,
+        appendTime: Timestamp, knownEpochs: [EpochStart] = []
+    ) throws(FileError) -> SegmentScan.Result {
+        var scan = SegmentScan(
+            durableBelow: limit, offsetLimit: limit, indexInterval: indexInterval, appendTime: appendTime)
+        scan.isSealed = true
+        scan.knownEpochs = knownEpochs
+        return try scan.run(file, behind: facts, index: index, to: end)
+    }
+
+    // MARK: what a copy needs
+
+    /// The bytes of a sidecar for a flushed copy of `segment`: one block, which speaks of the copied bytes and no others.
+    ///
+    /// Nil when the segment's own sidecar has been replaced or removed since: the log has to be looked at anew. Written
+    /// anew and not copied, because a sidecar that is still being appended to soon speaks of more than the copy holds.
+    package func sidecar(for segment: SegmentSnapshot) -> [UInt8]? {
+        var index = segment.index
+        if index == nil, let content = segment.sidecar.load(trustUnflushed: true), content.facts == segment.facts {
+            index = content.index
+        }
+        guard let index else { return nil }
+        return sidecar(segment.facts, index, isSealed: segment.isSealed)
+    }
+
+    private func sidecar(_ facts: SegmentFacts, _ index: SegmentIndex, isSealed: Bool) -> [UInt8] {
+        let end = facts.nextOffset
+        return SidecarBlock(
+            number: 0, isSealed: isSealed, isFlushed: true, facts: facts,
+            entries: index.entries.filter { $0.offset < end }, appendTimes: index.appendTimes.filter { $0.offset < end }
+        ).encoded(for: identity)
+    }
+
+    /// Looks at every byte of a copy of `segment`, and says what is damaged in it and what a sidecar of it would be.
+    /// O(bytes).
+    package func inspect(
+        _ copy: PooledFile, of segment: SegmentSnapshot
+    ) throws(FileError) -> (facts: SegmentFacts, damage: [Damage], sidecar: [UInt8]) {
+        var index = SegmentIndex()
+        let times = segment.index ?? segment.sidecar.load(trustUnflushed: true)?.index
+        index.append(entries: [], appendTimes: times?.appendTimes ?? [])
+        let result = try scan(
+            copy, behind: SegmentFacts(baseOffset: segment.baseOffset), index, below: segment.facts.nextOffset,
+            to: segment.facts.size, appendTime: segment.facts.firstAppendTime, knownEpochs: segment.facts.epochStarts)
+        return (result.facts, result.damage, sidecar(result.facts, result.index, isSealed: segment.isSealed))
+    }
+}
