@@ -1,6 +1,7 @@
 // Into the log: by a queue that the I/O threads drain, for callers that must not block, or straight away on a thread of
 // the caller's own.
 
+internal import DaybookFiles
 internal import DaybookModel
 internal import DaybookRecords
 internal import DaybookStorage
@@ -67,12 +68,15 @@ extension Partition {
 
     private func append(_ batch: EncodedBatch, _ state: inout State) throws(DaybookError) -> AppendResult {
         guard !state.isClosed else { throw .closed }
-        try services.space.admit(batch.count)
+        let now = services.clock.now()
+        // A log that is out of service says so, whatever room there is.
+        if state.log.poison == nil { try services.space.admit(batch.count, at: now) }
         do throws(StorageError) {
-            let result = try state.log.append(batch, now: services.clock.now())
+            let result = try state.log.append(batch, now: now)
             scheduleFlush(&state)
             return result
         } catch {
+            if case .file(let cause) = error, cause.isOutOfSpace { services.space.forget() }
             throw DaybookError(error, topicPartition)
         }
     }
