@@ -10,8 +10,11 @@ extension Daybook {
     /// Opens a data directory: takes its lock, recovers what a crash left, and is ready for appends and reads.
     ///
     /// What recovery found is in `recovery`. With `.readOnly` nothing on disk is changed and a live writer may be at work.
-    /// Throws `.directoryLocked`, `.directoryUnusable`, `.unsupportedFormat` or `.invalidConfiguration`; the directory is
-    /// then as it was, or recovered as far as it went, and can be opened again.
+    /// Opening for writing has the process ignore `SIGXFSZ`, which would end it at the limit on the size of files, unless
+    /// the program has installed a handler: the append then fails with `.diskFull`. Processes started later inherit that.
+    ///
+    /// Throws `.directoryLocked`, `.directoryUnusable`, `.diskFull`, `.unsupportedFormat` or `.invalidConfiguration`; the
+    /// directory is then as it was, or recovered as far as it went, and can be opened again.
     public static func open(_ directory: String, configuration: Configuration = Configuration()) async throws -> Daybook
     {
         let opening = DirectoryOpening(directory, try configuration.validated())

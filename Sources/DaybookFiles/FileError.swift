@@ -32,7 +32,8 @@ package struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
         let remedy =
             switch errno {
             case .noSpace, .diskQuotaExceeded: "; free some space and try again"
-            case .fileTooLarge: "; raise the limit on the size of files (ulimit -f) or lower the topic's segment.bytes"
+            case .fileTooLarge where isOutOfSpace:
+                "; raise the limit on the size of files (ulimit -f) or lower the topic's segment.bytes"
             case .tooManyOpenFiles, .tooManyOpenFilesInSystem: "; raise the limit on open files (ulimit -n)"
             case .permissionDenied, .notPermitted: "; check the owner and the permissions"
             case .readOnlyFileSystem: "; the file system is mounted read-only"

@@ -17,6 +17,8 @@ package enum FileSizeSignal {
         guard sigaction(SIGXFSZ, nil, &current) == 0 else { return }
         #if canImport(Darwin)
             let isDefault = current.__sigaction_u.__sa_handler == nil && current.sa_flags & SA_SIGINFO == 0
+        #elseif canImport(Musl)
+            let isDefault = current.__sa_handler.sa_handler == nil && current.sa_flags & SA_SIGINFO == 0
         #else
             let isDefault = current.__sigaction_handler.sa_handler == nil && current.sa_flags & SA_SIGINFO == 0
         #endif

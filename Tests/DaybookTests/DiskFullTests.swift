@@ -8,6 +8,12 @@ import Foundation
 import SystemPackage
 import Testing
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 @Suite("Disk full")
 struct DiskFullTests {
     private func record(_ size: Int = 1000) -> Record { Record(key: "k", value: String(repeating: "x", count: size)) }
@@ -50,7 +56,7 @@ struct DiskFullTests {
 
     @Test func `The exact reserve is kept, and with plenty of room nobody looks`() async throws {
         let disk = GatedFileSystem()
-        var configuration = Configuration().with(fileSystem: disk)
+        var configuration = Configuration().with(fileSystem: disk, clock: ManualClock())
         configuration.reservedSpace = .kibibytes(100)
         disk.gate.setAvailable(1 << 40)
         try await withDaybook(configuration) { daybook in
@@ -105,7 +111,7 @@ struct DiskFullTests {
             let path = URL(filePath: directory).appending(path: "orders-0/00000000000000000000.log")
             let handle = try FileHandle(forWritingTo: path)
             try handle.seekToEnd()
-            try handle.write(contentsOf: Data([0, 0, 0, 0, 0, 0, 0, 9, 9]))
+            try handle.write(contentsOf: Data(repeating: 7, count: 1 << 20))
             try handle.close()
             let before = try Data(contentsOf: path)
             let disk = FaultyFileSystem()
@@ -116,6 +122,7 @@ struct DiskFullTests {
             }
             #expect(error?.code == .diskFull)
             #expect(error?.message.contains("free some space") == true)
+            #expect(error?.message.contains("needs about 1280KiB") == true, "\(error?.message ?? "")")
             #expect(try Data(contentsOf: path) == before)
             let reader = try await Daybook.open(
                 directory, configuration: Configuration(access: .readOnly).with(fileSystem: disk))
@@ -199,5 +206,38 @@ struct DiskFullTests {
         #expect(daybook.recovery.findings.isEmpty)
         #expect(try await daybook.content(try partition()).offsets == Array(0...sent))
         try await daybook.close()
+    }
+
+    @Test
+    func `Opening for writing sets the signal of the file size limit aside, but not a handler of the program's own`()
+        async throws
+    {
+        await #expect(processExitsWith: .success) {
+            signal(SIGXFSZ, SIG_DFL)
+            let directory = try TemporaryDirectory()
+            try await Daybook.open(directory.path).close()
+            Self.strike()
+        }
+        await #expect(processExitsWith: .signal(SIGXFSZ)) {
+            signal(SIGXFSZ, SIG_DFL)
+            let directory = try TemporaryDirectory()
+            try await Daybook.open(directory.path, configuration: Configuration(access: .readOnly)).close()
+            Self.strike()
+        }
+        await #expect(processExitsWith: .exitCode(7)) {
+            signal(SIGXFSZ) { _ in _exit(7) }
+            let directory = try TemporaryDirectory()
+            try await Daybook.open(directory.path).close()
+            Self.strike()
+        }
+    }
+
+    /// Sends the signal to this thread, which may be one of those that put signals off.
+    private static func strike() {
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        sigaddset(&signals, SIGXFSZ)
+        pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+        raise(SIGXFSZ)
     }
 }

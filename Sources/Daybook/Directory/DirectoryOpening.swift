@@ -100,9 +100,9 @@ struct DirectoryOpening: Sendable {
         } catch {
             services.stop()
             if let file = error as? FileError {
+                if file.isOutOfSpace { throw noRoom(file, copies: 0) }
                 throw DaybookError(
-                    file.isOutOfSpace ? .diskFull : .directoryUnusable,
-                    "The data directory \(layout.root) could not be opened: \(file)", cause: file)
+                    .directoryUnusable, "The data directory \(layout.root) could not be opened: \(file)", cause: file)
             }
             throw error
         }
@@ -214,17 +214,40 @@ struct DirectoryOpening: Sendable {
     ) throws -> RecoveredLog {
         let directory = layout.partition(topicPartition)
         if !isReadOnly { try fileSystem.createDirectories(directory) }
-        let (log, report) = try LogRecovery(
+        let recovery = LogRecovery(
             identity: LogIdentity(topicPartition: topicPartition, topicID: topic.id), directory: directory,
             configuration: topic.configuration.log, pool: pool,
             quarantine: Quarantine(dataDirectory: layout.root, fileSystem: fileSystem),
             leaderEpoch: before?.leaderEpoch ?? watermark?.leaderEpoch ?? .zero,
             knownRecoveryPoint: watermark?.highWatermark ?? .zero, logStartOffset: watermark?.logStartOffset ?? .zero,
             wasClosedCleanly: before?.isClean ?? false, isSameBoot: isSameBoot(before), now: services.clock.now(),
-            isReadOnly: isReadOnly
-        ).run()
-        return RecoveredLog(log: log, report: report)
+            isReadOnly: isReadOnly)
+        do throws(FileError) {
+            let (log, report) = try recovery.run()
+            return RecoveredLog(log: log, report: report)
+        } catch {
+            guard error.isOutOfSpace, !isReadOnly else { throw error }
+            // What has to be copied before anything may be cut is found without writing.
+            let report = try recovery.readOnly.run().report
+            let damaged = report.damage.reduce(0) {
+                $0 + $1.1.positions.lowerBound.distance(to: $1.1.positions.upperBound)
+            }
+            throw noRoom(error, copies: damaged + (report.tornTail?.byteCount ?? 0))
+        }
     }
+
+    /// Opening for writing found no room. `copies`: bytes that recovery has to keep in `quarantine`, as far as is known.
+    private func noRoom(_ cause: FileError, copies: Int) -> DaybookError {
+        let needed = ByteCount.bytes(copies + Self.roomForSmallFiles)
+        return DaybookError(
+            .diskFull,
+            "The data directory \(layout.root) cannot be opened for writing: \(cause). It needs about \(needed); nothing is "
+                + "lost, and opening it for reading works",
+            cause: cause)
+    }
+
+    /// What registry, state, watermarks and manifests need at most in an ordinary directory.
+    private static let roomForSmallFiles = 256 << 10
 
     /// For partitions opened for reading: how to see what the writer has done since.
     private func reopening(_ identity: LogIdentity, _ topic: Topic) -> LogReopening? {

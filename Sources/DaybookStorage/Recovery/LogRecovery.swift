@@ -23,7 +23,7 @@ package struct LogRecovery {
     package let isSameBoot: Bool
     package let now: Timestamp
     /// Opened for reading: nothing at all is changed on disk.
-    package let isReadOnly: Bool
+    package private(set) var isReadOnly: Bool
 
     package init(
         identity: LogIdentity, directory: FilePath, configuration: LogConfiguration, pool: DescriptorPool,
@@ -43,6 +43,13 @@ package struct LogRecovery {
         self.isSameBoot = isSameBoot
         self.now = now
         self.isReadOnly = isReadOnly
+    }
+
+    /// The same recovery, changing nothing on disk.
+    package var readOnly: LogRecovery {
+        var recovery = self
+        recovery.isReadOnly = true
+        return recovery
     }
 
     /// Opens the log. O(segments + unvouched bytes). After an error nothing is lost and it can be tried again.
