@@ -57,7 +57,7 @@ extension Daybook {
         }
         let (layout, fileSystem, services) = (layout, fileSystem, services)
         let clean = DirectoryState(
-            isClean: true, leaderEpoch: leaderEpoch, bootIdentifier: SystemIdentity.bootIdentifier())
+            isClean: true, leaderEpoch: leaderEpoch, bootIdentifier: SystemIdentity.bootIdentifier(in: fileSystem))
         do {
             try await services.io.run { () throws(FileError) in
                 try services.watermarks.flush()

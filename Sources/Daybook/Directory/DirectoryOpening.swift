@@ -26,6 +26,7 @@ struct DirectoryOpening: Sendable {
     let layout: DirectoryLayout
     let pool: DescriptorPool
     let services: PartitionServices
+    private let bootIdentifier: String?
 
     private var fileSystem: any FileSystem { pool.fileSystem }
     private var isReadOnly: Bool { configuration.access == .readOnly }
@@ -35,6 +36,7 @@ struct DirectoryOpening: Sendable {
         layout = DirectoryLayout(root: FilePath(directory))
         let limit = configuration.openFilesLimit ?? DescriptorPool.standardLimit
         pool = DescriptorPool(fileSystem: configuration.fileSystem, limit: limit)
+        bootIdentifier = SystemIdentity.bootIdentifier(in: configuration.fileSystem)
         let executor = configuration.executor
         services = PartitionServices(
             io: WorkerPool(threads: configuration.ioThreads, or: executor),
@@ -107,8 +109,6 @@ struct DirectoryOpening: Sendable {
             throw error
         }
     }
-
-    private let bootIdentifier = SystemIdentity.bootIdentifier()
 
     // MARK: lock, format, registry
 

@@ -1,5 +1,5 @@
 // What is to go wrong: which calls, how often, and how. Faults are values; a plan is an array of them.
-// What decides is in `FaultyFileSystem`; a fault is a value and keeps no count itself.
+// What counts the calls is `FaultPlan`; what happens by chance instead of by plan is `FaultRates`.
 
 internal import DaybookModel
 package import SystemPackage
@@ -39,4 +39,33 @@ package struct Fault: Sendable {
             Fault(.fail(.ioError), calls: number + 1..<Int.max),
         ]
     }
+}
+
+/// Faults with a count of the calls that each has seen: asked about every call, in order.
+struct FaultPlan {
+    private var faults: [(fault: Fault, seen: Int)] = []
+    /// While false, no fault strikes and none counts calls.
+    var isEnabled = true
+
+    /// Adds faults; they count calls from now on.
+    mutating func inject(_ faults: [Fault]) { self.faults += faults.map { ($0, 0) } }
+
+    mutating func heal() { faults = [] }
+
+    /// What happens to this call: the first fault that wants it has it.
+    mutating func effect(on kind: FileCallKind, _ path: FilePath) -> Fault.Effect? {
+        guard isEnabled else { return nil }
+        var effect: Fault.Effect?
+        for index in faults.indices where faults[index].fault.wants(kind, path) {
+            if effect == nil, faults[index].fault.calls.contains(faults[index].seen) {
+                effect = faults[index].fault.effect
+            }
+            faults[index].seen += 1
+        }
+        return effect
+    }
+}
+
+extension Fault {
+    fileprivate func wants(_ kind: FileCallKind, _ path: FilePath) -> Bool { kinds.contains(kind) && matches(path) }
 }

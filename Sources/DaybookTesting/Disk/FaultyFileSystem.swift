@@ -14,8 +14,7 @@ package final class FaultyFileSystem: FileSystem {
     private let state = Mutex(State())
 
     fileprivate struct State {
-        var faults: [(fault: Fault, seen: Int)] = []
-        var isEnabled = true
+        var plan = FaultPlan()
         var isTracing = true
         var callsCount = 0
         var descriptorsCount = 0
@@ -32,18 +31,18 @@ package final class FaultyFileSystem: FileSystem {
     // MARK: the plan
 
     /// Adds faults; they count calls from now on. The first fault that wants a call has it.
-    package func inject(_ faults: [Fault]) { state.withLock { $0.faults += faults.map { ($0, 0) } } }
+    package func inject(_ faults: [Fault]) { state.withLock { $0.plan.inject(faults) } }
 
     /// Adds one fault.
     package func inject(_ fault: Fault) { inject([fault]) }
 
     /// Forgets all faults: every call from now on is the real one.
-    package func heal() { state.withLock { $0.faults = [] } }
+    package func heal() { state.withLock { $0.plan.heal() } }
 
     /// While false, no fault strikes and none counts calls.
     package var isEnabled: Bool {
-        get { state.withLock { $0.isEnabled } }
-        set { state.withLock { $0.isEnabled = newValue } }
+        get { state.withLock { $0.plan.isEnabled } }
+        set { state.withLock { $0.plan.isEnabled = newValue } }
     }
 
     // MARK: the trace
@@ -144,7 +143,7 @@ package final class FaultyFileSystem: FileSystem {
     ) -> Fault.Effect? {
         let (effect, call, observer) = state.withLock {
             state -> (Fault.Effect?, FileCall, (@Sendable (FileCall) -> Void)?) in
-            let effect = state.effect(on: kind, path)
+            let effect = state.plan.effect(on: kind, path)
             var call = FileCall(
                 number: state.callsCount, kind: kind, path: path, descriptor: descriptor, position: position,
                 count: count)
@@ -163,46 +162,6 @@ package final class FaultyFileSystem: FileSystem {
 
     fileprivate func flush(_ file: any File) throws(FileError) {
         if flushesForReal { try file.flush() }
-    }
-}
-
-extension FaultyFileSystem.State {
-    fileprivate mutating func effect(on kind: FileCallKind, _ path: FilePath) -> Fault.Effect? {
-        guard isEnabled else { return nil }
-        var effect: Fault.Effect?
-        for index in faults.indices where faults[index].fault.wants(kind, path) {
-            if effect == nil, faults[index].fault.calls.contains(faults[index].seen) {
-                effect = faults[index].fault.effect
-            }
-            faults[index].seen += 1
-        }
-        return effect
-    }
-}
-
-extension Fault {
-    fileprivate func wants(_ kind: FileCallKind, _ path: FilePath) -> Bool { kinds.contains(kind) && matches(path) }
-}
-
-extension FileCallKind {
-    /// What the system's errors call it.
-    fileprivate var operation: FileError.Operation {
-        switch self {
-        case .open: .open
-        case .status, .fileStatus, .space: .status
-        case .entries: .list
-        case .createDirectory: .createDirectory
-        case .rename: .rename
-        case .link: .link
-        case .removeFile, .removeDirectory: .remove
-        case .flushDirectory: .flushDirectory
-        case .lock: .lock
-        case .read: .read
-        case .write: .write
-        case .truncate: .truncate
-        case .flush: .flush
-        case .close: .close
-        }
     }
 }
 

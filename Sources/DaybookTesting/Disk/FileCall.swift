@@ -1,6 +1,7 @@
 // One call on a file system as a test sees it: its kind, its place, and how it ended.
-// Recorded by `FaultyFileSystem`, which asks its faults about each one.
+// Recorded by `FaultyFileSystem` and `SimulatedDisk`, which ask their faults about each one.
 
+internal import DaybookFiles
 package import DaybookModel
 package import SystemPackage
 
@@ -15,6 +16,28 @@ package enum FileCallKind: String, Sendable, Hashable, CaseIterable {
     package static let changing: Set<FileCallKind> = [
         .createDirectory, .rename, .link, .removeFile, .removeDirectory, .flushDirectory, .write, .truncate, .flush,
     ]
+}
+
+extension FileCallKind {
+    /// What the system's errors call it.
+    var operation: FileError.Operation {
+        switch self {
+        case .open: .open
+        case .status, .fileStatus, .space: .status
+        case .entries: .list
+        case .createDirectory: .createDirectory
+        case .rename: .rename
+        case .link: .link
+        case .removeFile, .removeDirectory: .remove
+        case .flushDirectory: .flushDirectory
+        case .lock: .lock
+        case .read: .read
+        case .write: .write
+        case .truncate: .truncate
+        case .flush: .flush
+        case .close: .close
+        }
+    }
 }
 
 /// One call.

@@ -1,0 +1,56 @@
+// A daybook on the simulated disk: what a power cut and a killed process leave of it. Random histories are not run here.
+
+import Daybook
+import DaybookFiles
+import DaybookTesting
+import Testing
+
+@Suite struct PowerCutTests {
+    @Test(arguments: PowerCut.allCases)
+    func `What was acknowledged as durable survives a power cut, whatever else does`(_ cut: PowerCut) async throws {
+        for seed in UInt64(0)..<20 {
+            let disk = SimulatedDisk(seed: seed)
+            let before = try await Daybook.open("/data", configuration: Configuration().with(disk: disk))
+            #expect(before.recovery.wasClosedCleanly)
+            try await before.createTopic("orders")
+            let durable = try before.makeProducer()
+            let hasty = try before.makeProducer(ProducerConfiguration(durability: .osCache))
+            for number in 0..<10 {
+                let producer = number < 8 && number % 2 == 1 ? durable : hasty
+                _ = try await producer.send(Record(key: nil, value: "\(number)"), to: "orders")
+            }
+            disk.crash()
+            await #expect(throws: DaybookError.self) { try await before.close() }
+            disk.restart(cut)
+
+            let after = try await Daybook.open("/data", configuration: Configuration().with(disk: disk))
+            #expect(!after.recovery.wasClosedCleanly)
+            #expect(after.recovery.leaderEpoch == LeaderEpoch(rawValue: 1))
+            let values = try await after.content(try partition(), isolation: .pageCache).values
+            #expect(values.count >= 8, "seed \(seed): \(values)")
+            #expect(values == (0..<10).prefix(values.count).map(String.init), "seed \(seed)")
+            try await after.close()
+        }
+    }
+
+    @Test func `What the system took survives a killed process, and a clean end is known on the next open`()
+        async throws
+    {
+        let disk = SimulatedDisk()
+        var daybook = try await Daybook.open("/data", configuration: Configuration().with(disk: disk))
+        try await daybook.createTopic("orders")
+        let producer = try daybook.makeProducer(ProducerConfiguration(durability: .osCache))
+        for number in 0..<5 { _ = try await producer.send(Record(key: nil, value: "\(number)"), to: "orders") }
+        disk.restartProcess()
+        await #expect(throws: DaybookError.self) { try await daybook.close() }
+        daybook = try await Daybook.open("/data", configuration: Configuration().with(disk: disk))
+        #expect(!daybook.recovery.wasClosedCleanly)
+        #expect(try await daybook.content(try partition(), isolation: .pageCache).records.count == 5)
+        try await daybook.close()
+        disk.restart(.nothing)
+        daybook = try await Daybook.open("/data", configuration: Configuration().with(disk: disk))
+        #expect(daybook.recovery.wasClosedCleanly)
+        #expect(try await daybook.content(try partition()).records.count == 5)
+        try await daybook.close()
+    }
+}
