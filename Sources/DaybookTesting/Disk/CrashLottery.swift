@@ -99,9 +99,11 @@ struct CrashLottery {
         case .nothing: return file.durableSize
         case .everything, .onlyFirst, .onlyLast: return file.size
         case .drawn:
-            switch Int.random(in: 0..<4, using: &random) {
-            case 0: return file.durableSize
-            case 1, 2: return file.size
+            switch Int.random(in: 0..<8, using: &random) {
+            case 0, 1: return file.durableSize
+            case 2, 3, 4: return file.size
+            case 5: return file.sizes.lowerBound
+            case 6: return file.sizes.upperBound
             default: return Int.random(in: file.sizes, using: &random)
             }
         }
