@@ -8,9 +8,8 @@ internal import SystemPackage
 package enum SystemIdentity {
     /// Differs from one start of the machine to the next; nil where the system does not tell.
     package static func bootIdentifier(in fileSystem: any FileSystem = PosixFileSystem()) -> String? {
-        let path: FilePath = "/proc/sys/kernel/random/boot_id"
-        let opened = try? uninterrupted { () throws(FileError) in try fileSystem.open(path, .read) }
-        guard let file = opened else { return nil }
+        let fileSystem = UninterruptedFileSystem(fileSystem)
+        guard let file = try? fileSystem.open("/proc/sys/kernel/random/boot_id", .read) else { return nil }
         var bytes = [UInt8](repeating: 0, count: 64)
         guard let count = try? bytes.withUnsafeMutableBytes({ try file.readFully(into: $0, at: .zero) }) else {
             return nil

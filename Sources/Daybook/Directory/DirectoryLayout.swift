@@ -28,14 +28,22 @@ struct DirectoryLayout: Sendable {
 }
 
 extension FileSystem {
-    /// Makes a folder and the folders above it, durably. Those that are there already are left alone.
-    func createDirectories(_ path: FilePath) throws(FileError) {
-        if path.isEmpty { return }
-        if try exists(path) { return }
+    /// Makes a folder and the folders above it, durably. Those that are there already are left alone; with `flushingAll`
+    /// their names are made durable too, because whoever made them may have been stopped before that.
+    func createDirectories(_ path: FilePath, flushingAll: Bool = false) throws(FileError) {
+        if path.isEmpty || path == "/" { return }
+        let isThere = try exists(path)
+        if isThere, !flushingAll { return }
         let parent = path.removingLastComponent()
-        try createDirectories(parent)
-        do { try createDirectory(path) } catch  where error.errno == .fileExists { return }
-        try flushDirectory(parent.isEmpty ? "." : parent)
+        try createDirectories(parent, flushingAll: flushingAll)
+        if !isThere {
+            do { try createDirectory(path) } catch  where error.errno == .fileExists {}
+        }
+        do { try flushDirectory(parent.isEmpty ? "." : parent) } catch {
+            // A folder that is not ours, or one of a file system without folders to flush, was not made by us either.
+            let isForeign = [.permissionDenied, .notPermitted, .invalidArgument, .notSupported].contains(error.errno)
+            guard isThere, isForeign else { throw error }
+        }
     }
 
     /// Removes a file, or a folder with everything in it; nothing happens when there is none. Does not follow links.

@@ -35,8 +35,8 @@ struct DirectoryOpening: Sendable {
         self.configuration = configuration
         layout = DirectoryLayout(root: FilePath(directory))
         let limit = configuration.openFilesLimit ?? DescriptorPool.standardLimit
-        pool = DescriptorPool(fileSystem: configuration.fileSystem, limit: limit)
-        bootIdentifier = SystemIdentity.bootIdentifier(in: configuration.fileSystem)
+        pool = DescriptorPool(fileSystem: UninterruptedFileSystem(configuration.fileSystem), limit: limit)
+        bootIdentifier = SystemIdentity.bootIdentifier(in: pool.fileSystem)
         let executor = configuration.executor
         services = PartitionServices(
             io: WorkerPool(threads: configuration.ioThreads, or: executor),
@@ -88,9 +88,15 @@ struct DirectoryOpening: Sendable {
                     let running = DirectoryState(isClean: false, leaderEpoch: epoch, bootIdentifier: bootIdentifier)
                     try AtomicFile.replace(layout.state, with: running.encoded(), in: fileSystem)
                 }
-                // What was found above the recovery point is flushed now, and shown when that is done.
-                for partition in partitions where partition.state.withLock({ $0.log.needsFlush }) {
-                    partition.requestFlush()
+                // What was found above the recovery point is flushed before anybody looks: a reader who knows the durable
+                // records of the last incarnation must not find fewer.
+                await withTaskGroup(of: Void.self) { group in
+                    for partition in partitions where partition.state.withLock({ $0.log.needsFlush }) {
+                        group.addTask {
+                            // A partition that cannot be flushed refuses appends and says why; the others are of use.
+                            do { try await partition.flush() } catch {}
+                        }
+                    }
                 }
             }
             report.duration = begun.duration(to: .now)
@@ -150,7 +156,9 @@ struct DirectoryOpening: Sendable {
 
     private func takeLock() throws -> any FileLock {
         if configuration.createsDirectory {
-            try fileSystem.createDirectories(layout.root)
+            // Without a state nobody has finished opening the directory: its name may be of an attempt that was cut short.
+            let isUnfinished = !(try fileSystem.exists(layout.state))
+            try fileSystem.createDirectories(layout.root, flushingAll: isUnfinished)
         } else if !(try fileSystem.exists(layout.root)) {
             throw noDirectory
         }

@@ -29,6 +29,7 @@ extension Daybook {
         progress: @escaping @Sendable (_ checked: ByteCount, _ total: ByteCount) -> Void = { _, _ in }
     ) async throws -> VerificationReport {
         let layout = DirectoryLayout(root: FilePath(directory))
+        let fileSystem = UninterruptedFileSystem(fileSystem)
         let threads = max(2, processorsCount())
         let workers = WorkerPool(threads: threads)
         defer { workers.stop() }
