@@ -9,9 +9,14 @@ import Testing
 @Suite struct DocumentationTests {
     // MARK: Swift code
 
-    @Test(arguments: ["README", "GettingStarted"])
-    func `The Swift code of a document is the code that is compiled and run here`(document: String) throws {
-        let samples = try Text.read("Tests/DaybookTests/DocumentationSamples.swift").samples(of: document)
+    @Test(arguments: [
+        ("README", "DocumentationSamples"), ("GettingStarted", "DocumentationSamples"),
+        ("TestingYourHandlers", "HandlerSamples"),
+    ])
+    func `The Swift code of a document is the code that is compiled and run here`(
+        document: String, source: String
+    ) throws {
+        let samples = try Text.read("Tests/DaybookTests/\(source).swift").samples(of: document)
         let blocks = try Text.document(document).fenced("swift").map { block in
             let lines = block.drop { $0.hasPrefix("import ") || $0.isEmpty }
             return lines.joined(separator: "\n")

@@ -32,7 +32,7 @@ struct DiskLife: FileSystem {
     }
 
     func open(_ path: FilePath, _ access: FileAccess) throws(FileError) -> any File {
-        if path == Self.bootPath {
+        if access == .read, path == Self.bootPath {
             return try call(.open, path) { state, _ throws(Errno) -> any File in
                 guard state.tellsBoot else { throw .noSuchFileOrDirectory }
                 return BootIdentifierFile(disk.bootIdentifier(state.startsCount), path: path)
