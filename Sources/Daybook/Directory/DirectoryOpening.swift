@@ -45,9 +45,9 @@ struct DirectoryOpening: Sendable {
             clock: configuration.clock,
             watermarks: WatermarkFile(
                 path: layout.watermarks, pool: pool, isReadOnly: configuration.access == .readOnly),
-            fileSystem: configuration.fileSystem,
+            fileSystem: pool.fileSystem,
             space: SpaceGuard(
-                configuration.fileSystem, layout.root, reserve: configuration.reservedSpace, clock: configuration.clock)
+                pool.fileSystem, layout.root, reserve: configuration.reservedSpace, clock: configuration.clock)
         )
     }
 
