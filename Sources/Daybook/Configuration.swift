@@ -35,6 +35,8 @@ public struct Configuration: Sendable {
     package var clock: any TimeSource
     /// Runs everything that would run on threads of the engine's own; nil: threads.
     package var executor: (any JobExecutor)?
+    /// Gives a new topic the number that tells it from others of its name; never 0.
+    package var makeTopicID: @Sendable () -> UInt64
 
     public init(
         access: Access = .readWrite, createsDirectory: Bool = true, ioThreads: Int? = nil, flushThreads: Int = 8,
@@ -47,6 +49,7 @@ public struct Configuration: Sendable {
         self.openFilesLimit = openFilesLimit
         fileSystem = PosixFileSystem()
         clock = SystemTime()
+        makeTopicID = { UInt64.random(in: 1 ... .max) }
     }
 
     /// The configuration if every value is allowed; throws `.invalidConfiguration` otherwise.

@@ -32,7 +32,7 @@ extension Daybook {
         let partitions = state.withLock { state -> [Partition]? in
             if state.isClosed { return nil }
             state.isClosed = true
-            return Array(state.partitions.values)
+            return state.partitionsInOrder
         }
         guard let partitions else { return }
         defer { lock?.release() }
@@ -71,7 +71,7 @@ extension Daybook {
 
     /// Makes everything appended so far durable, in all partitions.
     public func flush() async throws {
-        let partitions = state.withLock { Array($0.partitions.values) }
+        let partitions = state.withLock { $0.partitionsInOrder }
         try await withThrowingTaskGroup(of: Void.self) { group in
             for partition in partitions where partition.state.withLock({ $0.log.needsFlush }) {
                 group.addTask { try await partition.flush() }

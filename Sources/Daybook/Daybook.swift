@@ -36,6 +36,11 @@ public final class Daybook: Sendable {
         var registry: TopicRegistry
         var partitions: [TopicPartition: Partition]
         var isClosed = false
+
+        /// By name and number: what is done to all of them happens in the same order every time.
+        var partitionsInOrder: [Partition] {
+            partitions.values.sorted { $0.topicPartition < $1.topicPartition }
+        }
     }
 
     init(_ opened: OpenedDirectory) {
