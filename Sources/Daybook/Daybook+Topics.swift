@@ -110,7 +110,8 @@ extension Daybook {
                     : "Topic \(existing.name) exists already and its name equals \(name) when . and _ are the same")
         }
         let topic = Topic(
-            name: name, partitionsCount: partitions, id: self.configuration.makeTopicID(), created: services.clock.now(),
+            name: name, partitionsCount: partitions, id: self.configuration.makeTopicID(),
+            created: services.clock.now(),
             configuration: configuration, firstSlot: registry.nextSlot)
         for topicPartition in topic.partitions { try makeEmptyFolder(layout.partition(topicPartition)) }
         try fileSystem.flushDirectory(layout.root)

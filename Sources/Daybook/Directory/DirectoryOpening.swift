@@ -83,21 +83,15 @@ struct DirectoryOpening: Sendable {
             }
             if !isReadOnly {
                 try await services.io.run { () throws in
-                    if loss != nil { try registry.save(layout, in: fileSystem) }
+                    // A new directory gets an empty registry: without one, folders that a crash left of the first topic's
+                    // creation would pass for topics.
+                    if loss != nil || registry.generation == 0 { try registry.save(layout, in: fileSystem) }
                     // From here on a crash is one: nothing has been appended yet.
                     let running = DirectoryState(isClean: false, leaderEpoch: epoch, bootIdentifier: bootIdentifier)
                     try AtomicFile.replace(layout.state, with: running.encoded(), in: fileSystem)
                 }
-                // What was found above the recovery point is flushed before anybody looks: a reader who knows the durable
-                // records of the last incarnation must not find fewer.
-                await withTaskGroup(of: Void.self) { group in
-                    for partition in partitions where partition.state.withLock({ $0.log.needsFlush }) {
-                        group.addTask {
-                            // A partition that cannot be flushed refuses appends and says why; the others are of use.
-                            do { try await partition.flush() } catch {}
-                        }
-                    }
-                }
+                await flushWhatWasFound(partitions)
+                if report.findings.contains(where: { $0.kind == .corruption }) { await keepWatermarks(partitions) }
             }
             report.duration = begun.duration(to: .now)
             return OpenedDirectory(
@@ -113,6 +107,34 @@ struct DirectoryOpening: Sendable {
                     .directoryUnusable, "The data directory \(layout.root) could not be opened: \(file)", cause: file)
             }
             throw error
+        }
+    }
+
+    /// What was found above the recovery point is flushed before anybody is shown anything: durable readers of the last
+    /// incarnation may have seen it, and go on where they were.
+    private func flushWhatWasFound(_ partitions: [Partition]) async {
+        await withTaskGroup(of: Void.self) { group in
+            for partition in partitions where partition.state.withLock({ $0.log.needsFlush }) {
+                group.addTask {
+                    // A partition that cannot be flushed opens all the same: it refuses appends and is read as far as it is
+                    // known to be durable.
+                    do { try await partition.flush() } catch {}
+                }
+            }
+        }
+    }
+
+    /// What tells damage in the last segment from a torn tail is made durable as soon as there is damage: a power cut would
+    /// otherwise take that knowledge, and the next open would cut what it did not cut now.
+    private func keepWatermarks(_ partitions: [Partition]) async {
+        await services.io.run {
+            for partition in partitions { partition.publishWatermark(isFinal: true) }
+            do throws(FileError) {
+                try services.watermarks.flush()
+                try uninterrupted { () throws(FileError) in try fileSystem.flushDirectory(layout.root) }
+            } catch {
+                // It can be derived: without it the next open scans more.
+            }
         }
     }
 

@@ -202,8 +202,9 @@ package struct LogRecovery {
         report.rebuiltSidecars.append(segment.baseOffset)
         try keep(result.damage, of: segment, &report)
         let isFlushed = wasClosedCleanly || segment.nextOffset <= knownRecoveryPoint
-        if isFlushed { segment.flushedSize = size } else { segment.inherited = .zero..<size }
+        if isFlushed { segment.flushedSize = segment.size } else { segment.inherited = .zero..<segment.size }
         if !isReadOnly {
+            if segment.size < size { try cutRest(of: segment, from: size) }
             if known.content == nil { segment.sidecar.forget() }
             segment.sidecar.tryAppend(facts: segment.facts, index: result.index, isSealed: true, isFlushed: isFlushed)
         }
@@ -323,6 +324,17 @@ package struct LogRecovery {
             torn.position..<size, of: segment.file, segment: segment.baseOffset, identity: identity,
             offsets: "from \(segment.nextOffset)", reason: "torn tail: \(torn.reason)", now: now)
         try segment.file.truncate(to: torn.position.rawValue)
+        try segment.file.flush()
+    }
+
+    /// Cuts what stands behind the last batch of a segment that another one follows: a write that was taken back, and whose
+    /// length a power cut brought back. No offset was ever promised there. Left in place it would keep the sidecar from
+    /// matching, and every open would scan the segment.
+    private func cutRest(of segment: Segment, from size: Position) throws(FileError) {
+        try quarantine.keep(
+            segment.size..<size, of: segment.file, segment: segment.baseOffset, identity: identity,
+            offsets: "none", reason: "bytes behind the last batch, before segment \(segment.nextOffset)", now: now)
+        try segment.file.truncate(to: segment.size.rawValue)
         try segment.file.flush()
     }
 
