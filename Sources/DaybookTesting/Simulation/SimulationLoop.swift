@@ -44,6 +44,13 @@ package final class SimulationLoop: JobExecutor, TaskExecutor {
         state = Mutex(State(generator: seed.map { SeededGenerator(seed: $0) }))
     }
 
+    /// Takes the order of what follows from another seed; a loop without a seed goes on without one.
+    package func reseed(_ seed: UInt64) {
+        state.withLock { state in
+            if state.generator != nil { state.generator = SeededGenerator(seed: seed) }
+        }
+    }
+
     /// Jobs run so far.
     package var jobsCount: Int { state.withLock { $0.jobsCount } }
 
@@ -61,20 +68,21 @@ package final class SimulationLoop: JobExecutor, TaskExecutor {
         }
     }
 
+    /// A piece of a task whose executor this is; it runs on the thread that is in `run`.
     package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         state.withLock { $0.ready.append(.task(job)) }
     }
 
     /// Lets virtual time pass for the calling task; what is scheduled meanwhile happens.
-    package func sleep(for duration: Duration) async {
+    package func pass(_ duration: Duration) async {
         await withCheckedContinuation { continuation in
             schedule(after: duration) { continuation.resume() }
         }
     }
 
     /// Lets everything that is ready have its turn.
-    package func settle() async { await sleep(for: .zero) }
+    package func settle() async { await pass(.zero) }
 
     // MARK: running
 
@@ -106,6 +114,9 @@ package final class SimulationLoop: JobExecutor, TaskExecutor {
             if isOver || !runNext() { return }
         }
     }
+
+    /// Drops what is scheduled for later: the timers of a process that is no more.
+    package func forgetScheduled() { state.withLock { $0.scheduled = [] } }
 
     /// Runs one job; false when there is none, now or later.
     private func runNext() -> Bool {
