@@ -50,7 +50,9 @@ let package = Package(
             dependencies: ["Daybook", "DaybookFiles", "DaybookModel", "DaybookRecords", "DaybookStorage", system]),
         .executableTarget(
             name: "DaybookCLI",
-            dependencies: ["Daybook", "DaybookStorage", "DaybookFiles", argumentParser, histogram, system]),
+            dependencies: [
+                "Daybook", "DaybookFiles", "DaybookStorage", "DaybookTesting", argumentParser, histogram, system,
+            ]),
 
         .testTarget(name: "DaybookModelTests", dependencies: ["DaybookModel"]),
         .testTarget(name: "DaybookCompressionTests", dependencies: ["DaybookCompression", "DaybookModel"]),

@@ -13,7 +13,7 @@ struct DaybookCommand: AsyncParsableCommand {
         subcommands: [
             TopicCommand.self, ProduceCommand.self, ConsumeCommand.self, OffsetsCommand.self, DumpCommand.self,
             VerifyCommand.self, ScrubCommand.self, CompactCommand.self, DeleteRecordsCommand.self, BackupCommand.self,
-            RestoreCommand.self, BenchCommand.self, DemoCommand.self,
+            RestoreCommand.self, SimulateCommand.self, BenchCommand.self, DemoCommand.self,
         ])
 
     static func main() async {

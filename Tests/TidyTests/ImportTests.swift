@@ -25,8 +25,8 @@ struct ImportTests {
             "Synchronization",
         ],
         "DaybookCLI": cLibrary.union([
-            "ArgumentParser", "Daybook", "DaybookFiles", "DaybookStorage", "Foundation", "FoundationEssentials",
-            "Histogram", "SystemPackage", "Synchronization",
+            "ArgumentParser", "Daybook", "DaybookFiles", "DaybookStorage", "DaybookTesting", "Foundation",
+            "FoundationEssentials", "Histogram", "SystemPackage", "Synchronization",
         ]),
     ]
 
