@@ -14,7 +14,7 @@ import Testing
             await withTaskGroup(of: Duration.self) { group in
                 for milliseconds in [30, 10, 20] {
                     group.addTask {
-                        await loop.sleep(for: .milliseconds(milliseconds))
+                        await loop.pass(.milliseconds(milliseconds))
                         return clock.elapsed()
                     }
                 }
@@ -40,11 +40,10 @@ import Testing
         func order(_ seed: UInt64?) throws -> [Int] {
             let loop = SimulationLoop(clock: ManualClock(), seed: seed)
             return try loop.run {
-                let ran = Mutex<[Int]>([])
-                await withTaskGroup(of: Void.self) { group in
-                    for number in 0..<10 { group.addTask { ran.withLock { $0.append(number) } } }
+                await withTaskGroup(of: Int.self, returning: [Int].self) { group in
+                    for number in 0..<10 { group.addTask { number } }
+                    return await group.reduce(into: []) { $0.append($1) }
                 }
-                return ran.withLock { $0 }
             }
         }
         #expect(try order(nil) == Array(0..<10))
@@ -67,7 +66,7 @@ import Testing
             let orders = TopicPartition(topic: try TopicName("orders"), partition: 0)
             let before = try await daybook.offsets(orders).highWatermark
             // The background flush comes by itself, after the topic's flush.ms.
-            await loop.sleep(for: .milliseconds(100))
+            await loop.pass(.milliseconds(100))
             await loop.settle()
             let after = try await daybook.offsets(orders).highWatermark
             try await daybook.close()
