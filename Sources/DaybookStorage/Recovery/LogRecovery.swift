@@ -142,15 +142,30 @@ package struct LogRecovery {
         let swapping = SegmentSwapping(swap, directory: directory, pool: pool)
         if isReadOnly {
             // Whoever may write will go on with it. Until then the names tell which segments count.
-            if try !swapping.hasBegun() { checkpoint.swap = nil }
+            let counts = try swapping.hasBegun() ? isInPlace(swap) : false
+            if !counts { checkpoint.swap = nil }
             return false
         }
         try swapping.rename()
-        try swapping.finish()
+        // What is to go stays where what should stand in its place does not.
+        if try isInPlace(swap) { try swapping.finish() }
         checkpoint.swap = nil
         checkpoint.generation += 1
         try checkpoint.write(in: directory, pool.fileSystem)
         return true
+    }
+
+    /// Whether the segment under the swap's name reaches over all that it replaces. If not it is another one: the compacted
+    /// one is gone, or the note is older than the segments. O(1), or O(size) without the sidecar.
+    private func isInPlace(_ swap: SegmentSwap) throws(FileError) -> Bool {
+        guard let last = swap.replaced.last else { return true }
+        guard try pool.fileSystem.exists(directory.appending(SegmentName.log(swap.baseOffset))) else { return false }
+        let segment = makeSegment(swap.baseOffset)
+        let size = try segment.file.status().size
+        if let seal = segment.sidecar.loadSeal(size: size, trustUnflushed: true) { return seal.facts.nextOffset > last }
+        var walker = BatchWalker(segment.file, to: Position(size), expecting: swap.baseOffset)
+        while case .batch = try walker.next() {}
+        return walker.expectedOffset > last
     }
 
     /// The segments, without those that a swap under way has replaced.
