@@ -93,8 +93,13 @@ package struct PosixFileSystem: FileSystem {
         }
         defer { _ = libcClose(descriptor) }
         counters.flushes.add(1)
-        // A folder's flush is `fsync` everywhere: fdatasync may leave out what a folder is made of.
-        _ = try checked(.flushDirectory, path) { fsync(descriptor) }
+        #if canImport(Darwin)
+            // As for files: a name that stops at the drive's cache is lost in a power cut, and the file with it.
+            _ = try checked(.flushDirectory, path) { fcntl(descriptor, F_FULLFSYNC) }
+        #else
+            // Not fdatasync, which may leave out what a folder is made of.
+            _ = try checked(.flushDirectory, path) { fsync(descriptor) }
+        #endif
     }
 
     package func lock(_ path: FilePath) throws(FileError) -> any FileLock {
