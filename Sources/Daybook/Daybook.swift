@@ -73,6 +73,15 @@ public final class Daybook: Sendable {
     /// What the file system has been asked to do since the directory was opened.
     public var statistics: IOStatistics { IOStatistics(counters) }
 
+    /// Partitions that take no appends any more because the disk has failed them, each with the reason; empty while all is
+    /// well. Known as soon as the call that failed has returned, whoever made it: a sender, or a flush in the background.
+    /// Opening the directory again recovers them. O(partitions).
+    public var failedPartitions: [TopicPartition: DaybookError] {
+        state.withLock { $0.partitions }.compactMapValues { partition in
+            partition.withLog { $0.poison }.map { DaybookError(.poisoned(cause: $0), partition.topicPartition) }
+        }
+    }
+
     /// The open partition; throws `.unknownTopic`, `.unknownPartition` or `.closed`.
     func partition(_ topicPartition: TopicPartition) throws(DaybookError) -> Partition {
         let found = state.withLock { state -> Result<Partition, DaybookError> in
