@@ -34,7 +34,7 @@ struct DecompressionLimitsTests {
         return frame.frame
     }
 
-    @Test("the absolute limit", arguments: [CompressionCodec.lz4, .zstd], [true, false])
+    @Test("C66 the absolute limit", arguments: [CompressionCodec.lz4, .zstd], [true, false])
     func absolute(codec: CompressionCodec, saysSize: Bool) throws {
         let limit = 300_000
         let limits = DecompressionLimits(maximum: .bytes(limit), ratio: 1 << 20, alwaysAllowed: .mebibytes(64))
@@ -48,7 +48,7 @@ struct DecompressionLimitsTests {
         }
     }
 
-    @Test("the ratio", arguments: [CompressionCodec.lz4, .zstd], [true, false])
+    @Test("C66 the ratio", arguments: [CompressionCodec.lz4, .zstd], [true, false])
     func ratio(codec: CompressionCodec, saysSize: Bool) throws {
         let size = 2 << 20
         let frame = bomb(codec, size: size, saysSize: saysSize)
@@ -59,7 +59,7 @@ struct DecompressionLimitsTests {
         try expectTooLarge(frame, codec, tight, limit: tight.allowedSize(compressed: frame.count))
     }
 
-    @Test("four bytes that hold 128 KiB stop at the standard limits", arguments: [true, false])
+    @Test("C66 four bytes that hold 128 KiB stop at the standard limits", arguments: [true, false])
     func standard(saysSize: Bool) throws {
         // 4 KiB of zstd that hold 128 MiB; up to 4 MiB the standard limits let anything pass.
         var frame = HandmadeZstd(contentSize: saysSize ? 128 << 20 : nil)
@@ -69,7 +69,7 @@ struct DecompressionLimitsTests {
 
     static let unreasonableSizes: [UInt64] = [1 << 40, 1 << 62, 1 << 63, .max - 2]
 
-    @Test("a size out of all reason takes no memory", arguments: Self.unreasonableSizes)
+    @Test("C66 C70 a size out of all reason takes no memory", arguments: Self.unreasonableSizes)
     func unreasonable(declared: UInt64) throws {
         var lz4 = HandmadeLZ4(contentSize: declared)
         lz4.raw([1, 2, 3])
@@ -84,7 +84,7 @@ struct DecompressionLimitsTests {
         }
     }
 
-    @Test("after a bomb the decompressor is as good as before", arguments: [Compression.lz4(), .zstd()])
+    @Test("C66 after a bomb the decompressor is as good as before", arguments: [Compression.lz4(), .zstd()])
     func recovers(compression: Compression) throws {
         let limits = DecompressionLimits(maximum: .kibibytes(100), ratio: 1000, alwaysAllowed: .mebibytes(4))
         let decompressor = Decompressor(limits: limits)

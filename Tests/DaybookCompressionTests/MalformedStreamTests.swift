@@ -74,7 +74,7 @@ struct MalformedStreamTests {
         #expect(try decompressor.decompress(stream, compression.codec) == content)
     }
 
-    @Test("garbage never does harm", arguments: codecs, [0xbad_5eed as UInt64])
+    @Test("C14 garbage never does harm", arguments: codecs, [0xbad_5eed as UInt64])
     func garbage(compression: Compression, seed: UInt64) throws {
         var generator = SplitMix64(seed: seed)
         let decompressor = Decompressor()
@@ -119,7 +119,7 @@ struct MalformedStreamTests {
         expectMalformed(try Compressor().compress(Samples.text(500), .zstd()), .lz4, "zstd as lz4")
     }
 
-    @Test("a content size that lies is refused", arguments: [0x7f as UInt64, 0x81, 0, 4 << 20])
+    @Test("C70 a content size that lies is refused", arguments: [0x7f as UInt64, 0x81, 0, 4 << 20])
     func lyingSize(declared: UInt64) {
         var lz4 = HandmadeLZ4(contentSize: declared)
         lz4.raw(Samples.text(0x80))

@@ -81,7 +81,7 @@ struct BatchDamageTests {
         }
     }
 
-    @Test("any bytes in a row, with a checksum that is right, do no harm", arguments: Batches.everyCompression)
+    @Test("C14 any bytes in a row, with a checksum that is right, do no harm", arguments: Batches.everyCompression)
     func stretches(compression: Compression) throws {
         let seed: UInt64 = 0xda_3a9e
         var generator = SeededGenerator(seed: seed)
@@ -100,7 +100,7 @@ struct BatchDamageTests {
         }
     }
 
-    @Test("every field of the header, at every extreme, with a checksum that is right")
+    @Test("C14 C70 every field of the header, at every extreme, with a checksum that is right")
     func headerFields() throws {
         let bytes = try batch(.zstd()).array
         let decoder = RecordDecoder()

@@ -78,14 +78,14 @@ struct BatchHeaderTests {
         #expect(throws: RecordBatchError.unsupportedMagic(magic)) { try Batches.header(of: batch.bytes) }
     }
 
-    @Test("zeros are not a batch, however many", arguments: [61, 4096, 1 << 20])
+    @Test("C4 zeros are not a batch, however many", arguments: [61, 4096, 1 << 20])
     func zeros(count: Int) {
         #expect(throws: RecordBatchError.unsupportedMagic(0)) {
             try Batches.header(of: [UInt8](repeating: 0, count: count))
         }
     }
 
-    @Test("a batch length out of bounds is refused", arguments: [.min, -1, 0, 48, .max - 11, .max] as [Int32])
+    @Test("C70 a batch length out of bounds is refused", arguments: [.min, -1, 0, 48, .max - 11, .max] as [Int32])
     func length(length: Int32) {
         var batch = HandmadeBatch()
         batch.batchLength = length
@@ -162,7 +162,7 @@ struct BatchHeaderTests {
         }
     }
 
-    @Test("a checksum that is zero is a checksum")
+    @Test("C4 a checksum that is zero is a checksum")
     func zeroChecksum() throws {
         // The CRC is linear: find the bits of the base timestamp that turn the checksum of this batch into 0.
         var batch = HandmadeBatch()

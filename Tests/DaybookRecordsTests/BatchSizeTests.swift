@@ -94,7 +94,7 @@ struct BatchSizeTests {
     }
 
     @Test(
-        "what compression does not shrink is stored as it is",
+        "C67 what compression does not shrink is stored as it is",
         arguments: [Compression.lz4(), .zstd(), .zstd(level: 19)])
     func incompressible(compression: Compression) throws {
         var generator = SeededGenerator(seed: 2)

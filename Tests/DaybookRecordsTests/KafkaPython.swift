@@ -80,6 +80,23 @@ enum KafkaPython {
         return try JSONDecoder().decode([String?].self, from: answer).map { $0.map(bytes(hexadecimal:)) }
     }
 
+    /// The answer to a consumer that asked for `offset`: batches, back to back. Bytes are hexadecimal.
+    struct Fetch: Encodable {
+        var offset: Int64
+        var bytes: String
+    }
+
+    /// What a consumer hands to its user, and where it fetches next.
+    struct Followed: Decodable {
+        var offsets: [Int64]
+        var next: Int64
+    }
+
+    /// What kafka-python's consumer makes of fetches, each by itself.
+    static func follow(_ fetches: [Fetch]) async throws -> [Followed] {
+        try JSONDecoder().decode([Followed].self, from: await run("follow", JSONEncoder().encode(fetches)))
+    }
+
     /// Runs the script in a folder of its own, which is gone afterwards.
     private static func run(_ command: String, _ input: Data) async throws -> Data {
         guard let interpreter else { throw Failure(description: absence) }

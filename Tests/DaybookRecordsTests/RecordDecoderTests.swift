@@ -55,7 +55,7 @@ struct RecordDecoderTests {
         .min, Int64(Int32.min) - 1, Int64(Int32.min), -1000, -2, 1 << 20, Int64(Int32.max), Int64(Int32.max) + 1, .max,
     ]
 
-    @Test("no length is believed", arguments: codecs, lies)
+    @Test("C70 no length is believed", arguments: codecs, lies)
     func lengths(compression: Compression, lie: Int64) throws {
         #expect(try reason(compression) { $0.length = lie } != nil)
         #expect(try reason(compression) { $0.keyLength = lie } != nil)
@@ -159,7 +159,7 @@ struct RecordDecoderTests {
         }
     }
 
-    @Test("a bomb in a batch is refused with its codec and the limit")
+    @Test("C66 a bomb in a batch is refused with its codec and the limit")
     func bomb() throws {
         let batch = try batch([HandmadeRecord(value: [UInt8](repeating: 0, count: 100_000))], .zstd())
         let limits = DecompressionLimits(maximum: .bytes(99_999))

@@ -58,7 +58,7 @@ struct CompactionTests {
         #expect(scanned.logEndOffset == log.logEndOffset)
     }
 
-    @Test func `Every offset can be asked for after compaction, and lookups by time agree with a scan`() throws {
+    @Test func `C50 every offset can be asked for after compaction, and lookups by time agree with a scan`() throws {
         let stage = try LogStage()
         let log = try stage.open().log
         let model = try fill(stage, log)

@@ -122,7 +122,7 @@ import Testing
         }
     }
 
-    @Test func `Little memory slows senders down and loses nothing`() async throws {
+    @Test func `C75 little memory slows senders down and loses nothing`() async throws {
         try await withDaybook(partitions: 2) { daybook in
             let producer = try daybook.makeProducer(
                 ProducerConfiguration(

@@ -3,6 +3,7 @@
 
     kafka_judge.py parse INPUT OUTPUT    batches, back to back as in a segment -> JSON of all that is in them
     kafka_judge.py build INPUT OUTPUT    JSON of records -> JSON of batches as kafka-python builds them
+    kafka_judge.py follow INPUT OUTPUT   JSON of fetches -> JSON of the offsets that kafka-python's consumer gets, and goes on from
     kafka_judge.py murmur2               prints Tests/DaybookTests/Murmur2Vectors.swift
 
 Bytes stand in JSON as hexadecimal text, null as null.
@@ -13,8 +14,10 @@ import random
 import sys
 
 from kafka import codec as codecs
+from kafka.consumer.fetcher import Fetcher
 from kafka.partitioner.default import murmur2
 from kafka.record.memory_records import MemoryRecords, MemoryRecordsBuilder
+from kafka.structs import TopicPartition
 
 
 def to_hex(data):
@@ -77,6 +80,13 @@ def build_batch(order):
     return to_hex(builder.buffer())
 
 
+def follow(fetch):
+    """What a consumer makes of the answer to one fetch: the offsets of its records, and where it fetches next."""
+    records = Fetcher.PartitionRecords(fetch["offset"], TopicPartition("orders", 0), MemoryRecords(from_hex(fetch["bytes"])))
+    offsets = [record.offset for record in records.take()]
+    return {"offsets": offsets, "next": records.next_fetch_offset}
+
+
 def murmur2_vectors():
     generator = random.Random(4711)
     # The texts of Kafka's own UtilsTest.testMurmur2 are among them.
@@ -118,7 +128,10 @@ def main(arguments):
     command, source, target = arguments[1:]
     with open(source, "rb") as file:
         data = file.read()
-    result = parse(data) if command == "parse" else [build_batch(order) for order in json.loads(data)]
+    if command == "parse":
+        result = parse(data)
+    else:
+        result = [{"build": build_batch, "follow": follow}[command](order) for order in json.loads(data)]
     with open(target, "w", encoding="utf-8") as file:
         json.dump(result, file)
 

@@ -39,7 +39,7 @@ struct BannedCodeTests {
         #expect(count(Self.unfinishedRule, in: "// see TODOs.md\nlet text = \"TODO\"") == 0)
     }
 
-    @Test("no FileHandle in sources")
+    @Test("C36 no FileHandle in sources")
     func fileHandle() {
         expectNone(in: Repository.sources, Self.fileHandleRule)
     }

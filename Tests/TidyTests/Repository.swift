@@ -46,7 +46,7 @@ enum Repository {
             let isSkipped = skipped.contains(url.lastPathComponent) || url.lastPathComponent.hasPrefix(".build")
             if values?.isDirectory == true, isSkipped {
                 walk.skipDescendants()
-            } else if values?.isRegularFile == true {
+            } else if values?.isRegularFile == true, !isSkipped {  // in a worktree `.git` is a file
                 found.append(String(url.standardizedFileURL.path().dropFirst(root.path().count)))
             }
         }
