@@ -19,4 +19,8 @@ uint32_t daybook_crc32c_combine(uint32_t crc_a, uint32_t crc_b, uint64_t length_
 /// 1 when `daybook_crc32c` uses an instruction on this machine, else 0.
 int daybook_crc32c_is_accelerated(void);
 
+/// The number of the kind of file system that `path` stands on, as Linux' statfs(2) tells it, in `*magic`. Returns 0, or
+/// -1 with errno set; ENOSYS where the system has no such numbers.
+int daybook_file_system_magic(const char *path, uint32_t *magic);
+
 #endif
