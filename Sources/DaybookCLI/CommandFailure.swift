@@ -1,5 +1,5 @@
 // How a command ends badly: one sentence on standard error and an exit code, whatever was thrown.
-// Codes: 1 something failed or was found, 64 the arguments are wrong (sysexits.h), 130 interrupted.
+// Codes: 1 something failed or was found, 2 `doctor` found errors, 64 the arguments are wrong (sysexits.h), 130 interrupted.
 
 import ArgumentParser
 

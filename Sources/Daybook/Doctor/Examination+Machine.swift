@@ -10,8 +10,8 @@ extension Examination {
     private static var incredible: Duration { .microseconds(30) }
     /// Above this 99th percentile every durable send is felt.
     private static var slow: Duration { .milliseconds(100) }
-    /// What is left alone at the end of a disk; see `checkRoom`.
-    static var reserve: Int { 64 << 20 }
+    /// What a writer leaves alone at the end of a disk, unless it was told otherwise.
+    private static var reserve: Int { Configuration().reservedSpace.rawValue }
 
     mutating func checkMachine(measuresFlushes: Bool) {
         checkFileSystem()
@@ -138,8 +138,8 @@ extension Examination {
         if space.available < Self.reserve {
             report.add(
                 .error, .room, seen,
-                means: "less than \(Amounts.bytes(Self.reserve)): appends fail now, or will soon; "
-                    + "reads go on", remedy: remedy)
+                means: "less than the reserve of \(Amounts.bytes(Self.reserve)): appends are refused; reads go on",
+                remedy: remedy)
         } else if space.available < comfortable {
             report.add(
                 .warning, .room, seen,
@@ -197,7 +197,7 @@ extension Examination {
         guard limit < facts.segmentBytes else { return report.add(.good, .fileSize, seen) }
         report.add(
             .warning, .fileSize, seen,
-            means: "a segment cannot grow to its size: appends fail there, or the signal SIGXFSZ ends the process",
+            means: "a segment cannot grow to its size: appends are refused there, as on a full disk",
             remedy: "lift the limit (ulimit -f unlimited, LimitFSIZE= in a systemd unit), or set segment.bytes below it"
         )
     }

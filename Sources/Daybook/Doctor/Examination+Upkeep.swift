@@ -110,7 +110,7 @@ extension Examination {
             (partition.sealed.map { $0.modified.milliseconds(until: now) }.max() ?? 0) > 14 * Self.day
         }
         let stale = sealed.filter { ($0.lastScrub?.time.milliseconds(until: now) ?? 0) > 28 * Self.day }
-        let remedy = "let a writer run, which does it every week by itself, or look now with daybook verify"
+        let remedy = "let a writer run, which does it every week by itself, or run daybook scrub now"
         if let first = overdue.first {
             report.add(
                 .warning, .scrub,
