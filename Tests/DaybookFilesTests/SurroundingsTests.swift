@@ -29,7 +29,7 @@ struct SurroundingsTests {
         let folder = try TemporaryDirectory()
         let lock = folder.filePath.appending("LOCK")
         let before = try Surroundings.of(folder.filePath, lock: lock)
-        #expect(before.lockHolder == nil && before.holderLimits == nil && before.user == geteuid())
+        #expect(before.lockHolder() == nil && before.holderLimits == nil && before.user == geteuid())
         #expect(before.kind.nature != .readOnly && (before.limits.openFiles ?? 1) > 0)
         if let files = before.files { #expect(files.available <= files.total && files.total > 0) }
         let gone = folder.filePath.appending("gone")
@@ -44,10 +44,11 @@ struct SurroundingsTests {
         let path = folder.filePath.appending("LOCK")
         let lock = try PosixFileSystem().lock(path)
         let held = try Surroundings.of(folder.filePath, lock: path)
-        #expect(held.lockHolder?.process == SystemIdentity.processIdentifier && held.lockHolder?.name?.isEmpty == false)
+        #expect(
+            held.lockHolder()?.process == SystemIdentity.processIdentifier && held.lockHolder()?.name?.isEmpty == false)
         #expect(held.holderLimits == .ofThisProcess)
         lock.release()
-        #expect(try Surroundings.of(folder.filePath, lock: path).lockHolder == nil)
+        #expect(held.lockHolder() == nil)
     }
 
     @Test func `The list of locks is read by device and inode, and by inode alone where only one line has it`() {

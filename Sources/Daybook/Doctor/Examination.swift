@@ -41,7 +41,8 @@ struct Examination {
         } catch let error as FileError {
             report.add(
                 .error, .access, "the directory cannot be read: \(error)",
-                means: "no process of this user can open it", remedy: "run doctor as the user that the service runs as")
+                means: "a writer of this user fails in the same way",
+                remedy: "run doctor as the user that the service runs as")
         }
         report.topicsCount = facts.topics.count
         report.partitionsCount = facts.partitions.count
@@ -66,7 +67,9 @@ struct Examination {
             return report.add(.error, .lock, "LOCK cannot be looked at: \(error)")
         }
         guard let lock else {
-            if facts.isNew { return report.add(.good, .lock, "free; nobody has written here yet") }
+            if facts.isNew, report.findings.isEmpty {
+                return report.add(.good, .lock, "free; nobody has written here yet")
+            }
             return report.add(
                 .warning, .lock, "the file LOCK is missing",
                 means:
@@ -80,29 +83,33 @@ struct Examination {
                 .error, .lock, "LOCK is not a file", means: "a lock on it does not keep a second writer out reliably",
                 remedy: "stop all writers and remove it; the next writer makes a file")
         }
-        if let holder = surroundings.lockHolder {
-            report.writer = DoctorReport.Writer(process: holder.process, name: holder.name)
-            let name = holder.name.map { " (\($0))" } ?? ""
-            return report.add(.good, .lock, "held by process \(holder.process)\(name), which writes to the directory")
-        }
-        do throws(FileError) {
-            // Held for an instant. Who opens the directory at that instant tries again.
-            try fileSystem.lock(layout.lock).release()
-            report.add(.good, .lock, "free; no process writes to the directory")
-        } catch {
-            guard error.errno == .wouldBlock else {
-                return report.add(.error, .lock, "LOCK cannot be taken: \(error)", means: "no writer can start")
+        // Verification and other examinations hold it for an instant: they are gone when one looks again.
+        for _ in 0..<3 {
+            if let holder = surroundings.lockHolder() {
+                report.writer = DoctorReport.Writer(process: holder.process, name: holder.name)
+                let name = holder.name.map { " (\($0))" } ?? ""
+                return report.add(
+                    .good, .lock, "held by process \(holder.process)\(name), which writes to the directory")
             }
-            report.writer = DoctorReport.Writer(process: nil, name: nil)
-            guard surroundings.listsLocks else {
-                return report.add(.good, .lock, "held by another process, which writes to the directory")
+            do throws(FileError) {
+                // For an instant. Who opens the directory at that instant tries again.
+                try fileSystem.lock(layout.lock).release()
+                return report.add(.good, .lock, "free; no process writes to the directory")
+            } catch {
+                guard error.errno == .wouldBlock else {
+                    return report.add(.error, .lock, "LOCK cannot be taken: \(error)", means: "no writer can start")
+                }
             }
-            report.add(
-                .warning, .lock, "held by somebody who is no process that can be seen from here",
-                means: "a process in another container or on another machine writes to the directory, or a child has "
-                    + "inherited the lock of a writer that has ended",
-                remedy: "look there for it before you start a writer here. Two machines must never share a directory")
         }
+        report.writer = DoctorReport.Writer(process: nil, name: nil)
+        guard surroundings.listsLocks else {
+            return report.add(.good, .lock, "held by another process, which writes to the directory")
+        }
+        report.add(
+            .warning, .lock, "held by somebody who is no process that can be seen from here",
+            means: "a process in another container or on another machine writes to the directory, or a child has "
+                + "inherited the lock of a writer that has ended",
+            remedy: "look there for it before you start a writer here. Two machines must never share a directory")
     }
 
     // MARK: access

@@ -25,14 +25,15 @@ package struct Surroundings: Sendable {
     package var holderLimits: ProcessLimits?
     /// The number of the user that this process runs as.
     package var user: UInt32
-    /// Who holds the directory's lock, as far as the system tells.
-    package var lockHolder: LockHolder?
+    /// Who holds the directory's lock at the moment of the call, as far as the system tells.
+    package var lockHolder: @Sendable () -> LockHolder?
     /// Whether the system lists locks with their processes.
     package var listsLocks: Bool
 
     package init(
         kind: FileSystemKind, files: (available: Int, total: Int)? = nil, limits: ProcessLimits, user: UInt32,
-        lockHolder: LockHolder? = nil, listsLocks: Bool = true
+        lockHolder: @escaping @Sendable () -> LockHolder? = { nil },
+        listsLocks: Bool = true
     ) {
         self.kind = kind
         self.files = files
@@ -50,12 +51,16 @@ package struct Surroundings: Sendable {
         var room = statvfs()
         _ = try checked(.status, folder) { folder.withPlatformString { statvfs($0, &room) } }
         let files = room.f_files > 0 ? (available: Int(room.f_favail), total: Int(room.f_files)) : nil
-        let holder = try FileOwnership.of(lock).flatMap { LockHolder.of($0) }
+        let lockHolder = { @Sendable () -> LockHolder? in
+            // What cannot be looked at has no holder that can be seen.
+            guard let file = try? FileOwnership.of(lock) else { return nil }
+            return LockHolder.of(file)
+        }
         var surroundings = Surroundings(
-            kind: try .of(folder), files: files, limits: .ofThisProcess, user: geteuid(), lockHolder: holder,
+            kind: try .of(folder), files: files, limits: .ofThisProcess, user: geteuid(), lockHolder: lockHolder,
             listsLocks: LockHolder.isListed())
         surroundings.space = try? uninterrupted { () throws(FileError) in try fileSystem.space(at: folder) }
-        surroundings.holderLimits = holder.flatMap { ProcessLimits.of($0.process) }
+        surroundings.holderLimits = lockHolder().flatMap { ProcessLimits.of($0.process) }
         return surroundings
     }
 }
