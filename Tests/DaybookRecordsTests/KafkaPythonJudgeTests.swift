@@ -123,6 +123,21 @@ struct KafkaPythonJudgeTests {
         try await expectSame(batches, markers: [0: .commit, 1: .abort])
     }
 
+    @Test("it reads over marks of lost records")
+    func losses() async throws {
+        let batches = try [Batches.build(Self.likeALog(3)), Batches.build(Self.likeALog(4))]
+        let marked = LossMarker(copy: "quarantine/orders-0.bytes")
+            .batches(covering: 3..<1_000_003, leaderEpoch: LeaderEpoch(rawValue: 0))
+        batches[1].stamp(baseOffset: 1_000_003, leaderEpoch: LeaderEpoch(rawValue: 0))
+        let bytes = batches[0].array + marked[0].array + batches[1].array
+        let judged = try await KafkaPython.parse(bytes)
+        #expect(judged.validBytes == bytes.count && judged.batches.map(\.isValid) == [true, true, true])
+        #expect(judged.batches.map(\.isControl) == [false, true, false])
+        #expect(judged.batches.map(\.baseOffset) == [0, 3, 1_000_003] && judged.batches[1].lastOffset == 1_000_002)
+        #expect(judged.batches[1].records.map(\.marker) == ["type \(LossMarker.type)"])
+        #expect(judged.batches[2].records.count == 4)
+    }
+
     @Test("random records", arguments: [0x6a as UInt64])
     func random(seed: UInt64) async throws {
         var generator = SeededGenerator(seed: seed)

@@ -28,6 +28,10 @@ def from_hex(text):
     return None if text is None else bytes.fromhex(text)
 
 
+def marker(record):
+    return "commit" if record.commit else "abort" if record.abort else "type %d" % record.type
+
+
 def parse_batch(batch):
     is_valid = batch.validate_crc()
     return {
@@ -53,7 +57,7 @@ def parse_batch(batch):
                 "key": to_hex(record.key),
                 "value": to_hex(record.value),
                 "headers": [{"name": name, "value": to_hex(value)} for name, value in record.headers],
-                "marker": ("commit" if record.commit else "abort") if batch.is_control_batch else None,
+                "marker": marker(record) if batch.is_control_batch else None,
             }
             for record in batch
         ],

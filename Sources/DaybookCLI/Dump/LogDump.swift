@@ -191,6 +191,9 @@ struct LogDump {
     private static func text(_ record: borrowing RecordView, isControl: Bool) -> String {
         var text = "  offset \(record.offset)  \(moment(record.timestamp))"
         if isControl {
+            if let loss = LossMarker(key: record.key, value: record.value) {
+                return text + "  records lost, bytes in \(loss.copy.isEmpty ? "no file" : loss.copy)"
+            }
             let marker = ControlRecord(key: record.key, value: record.value)
             return text + "  " + (marker.map { "\($0.kind), coordinator epoch \($0.coordinatorEpoch)" } ?? "control")
         }

@@ -89,14 +89,16 @@ extension PartitionLog {
             try rescan(segment)
             return nil
         }
+        if let gap = outcome.gap { return .gap(gap) }
         let index = try loadIndex(of: segment)
-        let batches = outcome.batches.map { batch in
+        let (found, next) = outcome.beforeLoss
+        let batches = found.map { batch in
             RecordBatch(
                 buffer: outcome.buffer, start: batch.start, header: batch.header,
                 appendTime: batch.header.timestampType == .append
                     ? batch.header.maxTimestamp : index.appendTime(of: batch.header.baseOffset))
         }
-        return .batches(batches, next: outcome.nextOffset)
+        return .batches(batches, next: next)
     }
 
     /// Plan, run and finish in one, for callers that may block.

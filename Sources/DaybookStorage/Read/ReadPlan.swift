@@ -35,13 +35,16 @@ package struct ReadPlan: Sendable {
         package var nextOffset: Offset
         /// The file that was read.
         let file: PooledFile
+        /// What the plan wanted.
+        let wanted: Offset
+        let limit: Offset
     }
 
     /// Reads, and checks every batch it returns: header, checksum, place in the chain. O(bytes).
     package func run() throws(FileError) -> Outcome {
         let buffer = FetchBuffer(capacity: positions.lowerBound.distance(to: positions.upperBound))
         let count = try file.read(into: buffer.bytes, at: positions.lowerBound)
-        var outcome = Outcome(buffer: buffer, nextOffset: wanted, file: file)
+        var outcome = Outcome(buffer: buffer, nextOffset: wanted, file: file, wanted: wanted, limit: limit)
         var start = 0
         var expected = expectedOffset
         while start < count && expected < limit {
