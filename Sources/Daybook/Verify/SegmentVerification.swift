@@ -102,6 +102,13 @@ struct SegmentVerification {
         report.recordsCount += Int64(header.recordsCount)
         let positions = position..<position.advanced(by: header.batchSize)
         let offsets = header.baseOffset..<header.nextOffset
+        if let marker = LossMarker(in: bytes, header, decoder: decoder) {
+            report.note(
+                name,
+                "offsets \(offsets.lowerBound)..<\(offsets.upperBound) lost, bytes in "
+                    + (marker.copy.isEmpty ? "no file" : marker.copy))
+            return
+        }
         do {
             try decoder.forEachRecord(in: bytes, header) { _ in }
         } catch {

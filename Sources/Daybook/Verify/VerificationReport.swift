@@ -22,7 +22,7 @@ public struct VerificationReport: Sendable {
             /// A derived file is damaged, or does not agree with its segment. Costs time at the next open, no records.
             case sidecar
             case watermark
-            /// What a partition remembers of deletions and compactions.
+            /// A partition's checkpoint is damaged: compaction begins anew, deleted records may be readable again.
             case checkpoint
             case registry
             case state
