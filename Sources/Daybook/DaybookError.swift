@@ -14,7 +14,7 @@ public struct DaybookError: Error, Sendable, CustomStringConvertible {
             case directoryLocked, directoryUnusable, directoryIsSnapshot, unsupportedFormat, readOnly, closed
             case unknownTopic, unknownPartition, topicExists, invalidTopic, invalidConfiguration
             case recordTooLarge, invalidRecord, offsetOutOfRange, divergedHistory
-            case partitionFailed, inputOutput, damaged, diskFull
+            case partitionFailed, inputOutput, damaged, planOutdated, diskFull
         }
         private let kind: Kind
         private init(_ kind: Kind) { self.kind = kind }
@@ -52,6 +52,8 @@ public struct DaybookError: Error, Sendable, CustomStringConvertible {
         /// because a file would grow too large. The log is as it was. Reads and deletions go on, and so do appends as soon
         /// as there is room.
         public static let diskFull = Code(.diskFull)
+        /// The directory is not what it was when the repair was planned.
+        public static let planOutdated = Code(.planOutdated)
         /// Bytes on disk are not what was written.
         public static let damaged = Code(.damaged)
 

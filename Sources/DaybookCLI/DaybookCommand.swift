@@ -12,7 +12,8 @@ struct DaybookCommand: AsyncParsableCommand {
         abstract: "An embedded, durable, partitioned log: look into it, feed it, measure it.",
         subcommands: [
             TopicCommand.self, ProduceCommand.self, ConsumeCommand.self, OffsetsCommand.self, DumpCommand.self,
-            VerifyCommand.self, DoctorCommand.self, ScrubCommand.self, CompactCommand.self, DeleteRecordsCommand.self,
+            VerifyCommand.self, RepairCommand.self, DoctorCommand.self, ScrubCommand.self, CompactCommand.self,
+            DeleteRecordsCommand.self,
             BackupCommand.self, RestoreCommand.self, SimulateCommand.self, BenchCommand.self, DemoCommand.self,
         ])
 

@@ -85,7 +85,7 @@ final class WatermarkFile: Sendable {
     func flush() throws(FileError) { try file.flush() }
     func close() throws(FileError) { try file.close() }
 
-    private static func encode(_ sequence: UInt64, _ watermark: Watermark) -> [UInt8] {
+    static func encode(_ sequence: UInt64, _ watermark: Watermark) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: entrySize)
         bytes.withUnsafeMutableBytes { buffer in
             func store<T: FixedWidthInteger>(_ value: T, at offset: Int) {

@@ -9,7 +9,7 @@ package import SystemPackage
 /// The folder `quarantine` of a data directory.
 package struct Quarantine: Sendable {
     package let directory: FilePath
-    private let dataDirectory: FilePath
+    let dataDirectory: FilePath
     let fileSystem: any FileSystem
 
     package init(dataDirectory: FilePath, fileSystem: any FileSystem) {
@@ -66,7 +66,7 @@ package struct Quarantine: Sendable {
             reason: "corruption: \(damage.reason)", now: now)
     }
 
-    private func createDirectory() throws(FileError) {
+    func createDirectory() throws(FileError) {
         do {
             try uninterrupted { () throws(FileError) in try fileSystem.createDirectory(directory) }
         } catch  where error.errno == .fileExists {}

@@ -25,15 +25,17 @@ package struct BatchWalker: ~Copyable {
     package private(set) var expectedOffset: Offset
     private var epoch: LeaderEpoch
     private let knownEpochs: [EpochStart]
+    private let judgesEpochs: Bool
 
     /// Walks from `position`, where the batch with `expectedOffset` should stand, up to `end`.
     ///
     /// `epoch` is that of the batch before. `knownEpochs` says who wrote what, where that is known; elsewhere epochs are
-    /// compared with those of the neighbours, because no checksum covers them.
+    /// compared with those of the neighbours, because no checksum covers them. `judgesEpochs`: whether epochs matter.
     package init(
         _ file: PooledFile, from position: Position = .zero, to end: Position, expecting expectedOffset: Offset,
-        epoch: LeaderEpoch? = nil, knownEpochs: [EpochStart] = []
+        epoch: LeaderEpoch? = nil, knownEpochs: [EpochStart] = [], judgesEpochs: Bool = true
     ) {
+        self.judgesEpochs = judgesEpochs
         self.file = file
         self.end = end
         self.position = position
@@ -73,7 +75,7 @@ package struct BatchWalker: ~Copyable {
         if header.baseOffset != expectedOffset {
             return .invalid(.offset(expected: expectedOffset, found: header.baseOffset), at: position)
         }
-        if let problem = try epochProblem(header) { return .invalid(problem, at: position) }
+        if judgesEpochs, let problem = try epochProblem(header) { return .invalid(problem, at: position) }
         defer { position = position.advanced(by: header.batchSize) }
         expectedOffset = header.nextOffset
         epoch = header.leaderEpoch
