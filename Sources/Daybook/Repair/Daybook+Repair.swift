@@ -51,6 +51,7 @@ extension Daybook {
         }
     }
 
+    /// The same on another file system, at another time.
     package static func repair(
         _ plan: RepairPlan, fileSystem: any FileSystem, clock: any TimeSource
     ) async throws -> RepairReport {

@@ -26,6 +26,7 @@ struct DirectoryRepairPlanning {
 
     consuming func run() throws -> RepairPlan {
         let state = try AtomicFile.read(layout.state, in: fileSystem).flatMap { try DirectoryState(decoding: $0) }
+        try planUnfinished()
         let registry = try planRegistry()
         try planStrangers(registry)
         let watermarks = WatermarkFile(path: layout.watermarks, pool: pool, isReadOnly: true)
@@ -109,16 +110,22 @@ struct DirectoryRepairPlanning {
             let status = try fileSystem.status(of: layout.root.appending(name))
             if status.isDirectory, TopicPartition(folderName: name) != nil, !known.contains(name) {
                 setAside(name, "no topic claims this partition folder", try size(of: name))
-            } else if !status.isDirectory, name.hasSuffix(".new") {
-                setAside(name, "what was being written when a process ended", status.size)
             }
+        }
+    }
+
+    /// First of all: what is written from here on gets such a name for a while.
+    private mutating func planUnfinished() throws(FileError) {
+        for name in try fileSystem.entries(of: layout.root).sorted() where name.hasSuffix(".new") {
+            let status = try fileSystem.status(of: layout.root.appending(name))
+            if !status.isDirectory { setAside(name, "what was being written when a process ended", status.size) }
         }
     }
 
     private mutating func setAside(_ name: String, _ reason: String, _ bytes: Int) {
         plan.actions.append(
             RepairPlan.Action(
-                kind: .setAside, file: name, reason: "\(reason): moved to quarantine", bytes: .bytes(bytes),
+                kind: .setAside, file: name, reason: reason, bytes: .bytes(bytes),
                 lostOffsets: [], work: .setAside(file: name, reason: reason)))
     }
 

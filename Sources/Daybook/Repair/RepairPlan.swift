@@ -96,7 +96,7 @@ extension RepairPlan.Action {
             (kind, file) = (.finishSwap, "\(folder)/\(SegmentName.log(swap.baseOffset))")
             reason = "a swap of segments was interrupted and is finished"
         case .setAside(let name, let why):
-            (kind, file, reason) = (.setAside, "\(folder)/\(name)", "\(why): moved to quarantine")
+            (kind, file, reason) = (.setAside, "\(folder)/\(name)", why)
         case .rewrite(let rewrite):
             kind = rewrite.replaces ? .rewriteSegment : .fillGap
             file = "\(folder)/\(SegmentName.log(rewrite.baseOffset))"

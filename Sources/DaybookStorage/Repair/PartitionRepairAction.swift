@@ -21,6 +21,7 @@ package enum PartitionRepairAction: Hashable, Sendable {
 
 /// A segment to be written: what it keeps of the one that is there, and what it marks as lost.
 package struct SegmentRewrite: Hashable, Sendable {
+    /// A part of the segment that is there now, or offsets that are in none, in order.
     package enum Piece: Hashable, Sendable {
         /// Whole, valid batches.
         case keep(Range<Position>)

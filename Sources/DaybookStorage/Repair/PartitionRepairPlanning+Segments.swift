@@ -1,4 +1,5 @@
 // What the segments of a partition hold, and what has to be done about it: the half of the planning that reads them.
+// By the rules of recovery, so that what readers get does not change.
 
 internal import DaybookFiles
 internal import DaybookModel

@@ -49,6 +49,10 @@ package struct PartitionRepairPlanning {
         } else {
             plan.actions.append(.createFolder)
         }
+        // First of all: what is written from here on gets such a name for a while.
+        for name in names where name.hasSuffix(".new") {
+            setAside(name, "what was being written when a process ended")
+        }
         try planCheckpoint(names)
         var files = try listSegments(names)
         // What lies wholly below the log start is no part of the log: retention removes it.
@@ -118,9 +122,7 @@ package struct PartitionRepairPlanning {
         for name in names {
             let isSwapping = swap.map { Self.names(of: $0).contains(name) } ?? false
             if isSwapping || name == PartitionCheckpoint.fileName { continue }
-            if name.hasSuffix(".new") {
-                setAside(name, "what was being written when a process ended")
-            } else if name.hasSuffix(SegmentName.cleanedSuffix) {
+            if name.hasSuffix(SegmentName.cleanedSuffix) {
                 setAside(name, "a segment that was never put in place")
             } else if let base = Self.baseOffset(ofSidecar: name), !kept.contains(base) {
                 setAside(name, "its segment is not there")

@@ -8,7 +8,7 @@ struct RepairCommandTests {
     private func command() throws -> Command {
         let command = try Command()
         try command.succeed("topic", "create", "orders", "--config", "segment.bytes=2048")
-        let input = (0..<200).map { "value number \($0)\n" }.joined()
+        let input = (0..<900).map { "value number \($0)\n" }.joined()
         try command.succeed("produce", "orders", "--batch-size", "512", input: input)
         return command
     }
@@ -61,7 +61,7 @@ struct RepairCommandTests {
         #expect(try command.succeed("repair").output == "Nothing to repair.\n")
         #expect(try command.succeed("dump", command.data, "--records").output.contains("records lost, bytes in"))
         let lines = try command.succeed("consume", "orders").lines
-        #expect(lines.count < 200 && lines.contains("value number 199"))
+        #expect(lines.count < 900 && lines.contains("value number 899"))
         try command.succeed("produce", "orders", input: "one more\n")
         #expect(try command.succeed("verify").status == 0)
     }
@@ -70,7 +70,7 @@ struct RepairCommandTests {
         let command = try command()
         let writer = try RunningCommand(["produce", "orders"], data: command.data)
         try writer.send("one\n")
-        let follower = try RunningCommand(["consume", "orders", "--follow", "--max", "201"], data: command.data)
+        let follower = try RunningCommand(["consume", "orders", "--follow", "--max", "901"], data: command.data)
         #expect(follower.wait().status == 0)
         for arguments in [["repair"], ["repair", "--apply"]] {
             let outcome = try command.run(arguments)

@@ -96,7 +96,12 @@ final class RepairStage: Sendable {
     func mend(_ comment: Comment) async throws -> RepairPlan {
         let before = try files()
         var contents: [Content] = []
-        for number in 0..<2 { contents.append(try await readable(Int32(number), access: .readOnly)) }
+        for number in 0..<2 {
+            // Where a partition's folder is missing nobody can open the directory for reading.
+            do { contents.append(try await readable(Int32(number), access: .readOnly)) } catch is DaybookError {
+                contents.append(Content())
+            }
+        }
         let plan = try await Daybook.planRepair(damaged)
         let after = try files()
         #expect(after == before, "planning changes nothing: \(comment)")
@@ -134,11 +139,11 @@ final class RepairStage: Sendable {
 
     /// Every batch of every segment, and every other file, is still somewhere.
     private func expectKept(_ before: [String: Data], _ comment: Comment) throws {
-        let sound = try files(in: sound)
+        let sound = try files(in: sound).filter { $0.key.hasSuffix(".log") }.values.flatMap { Self.batches(of: $0) }
         let after = Array(try files().values)
         for (name, bytes) in before where !["LOCK", "state"].contains(name) && !bytes.isEmpty {
             var ranges = [0..<bytes.count]
-            if name.hasSuffix(".log"), let whole = sound[name] { ranges = Self.batches(whole, in: bytes) }
+            if name.hasSuffix(".log") { ranges = Self.pieces(of: bytes, sound) }
             for range in ranges {
                 let piece = bytes[(bytes.startIndex + range.lowerBound)..<(bytes.startIndex + range.upperBound)]
                 #expect(after.contains { $0.range(of: piece) != nil }, "\(comment): bytes \(range) of \(name) are gone")
@@ -146,17 +151,29 @@ final class RepairStage: Sendable {
         }
     }
 
-    /// Where the batches of a sound segment are in a damaged one that is as long or shorter.
-    private static func batches(_ whole: Data, in damaged: Data) -> [Range<Int>] {
+    /// A damaged segment in pieces: the batches in it that are as they were, and what stands between them.
+    private static func pieces(of damaged: Data, _ sound: [Data]) -> [Range<Int>] {
+        var intact: [Range<Int>] = []
+        for batch in sound { if let range = damaged.range(of: batch) { intact.append(range) } }
         var ranges: [Range<Int>] = []
-        var start = 0
-        while start + 12 <= whole.count, start < damaged.count {
-            let length = whole[(start + 8)..<(start + 12)].reduce(0) { $0 << 8 | Int($1) }
-            let end = min(start + 12 + length, damaged.count)
-            ranges.append(start..<end)
-            start = end
+        var place = 0
+        for range in intact.sorted(by: { $0.lowerBound < $1.lowerBound }) where range.lowerBound >= place {
+            if place < range.lowerBound { ranges.append(place..<range.lowerBound) }
+            ranges.append(range)
+            place = range.upperBound
         }
-        if start < damaged.count { ranges.append(start..<damaged.count) }
+        if place < damaged.count { ranges.append(place..<damaged.count) }
         return ranges
+    }
+
+    private static func batches(of whole: Data) -> [Data] {
+        var batches: [Data] = []
+        var start = 0
+        while start + 12 <= whole.count {
+            let length = whole[(start + 8)..<(start + 12)].reduce(0) { $0 << 8 | Int($1) }
+            batches.append(whole[start..<start + 12 + length])
+            start += 12 + length
+        }
+        return batches
     }
 }
