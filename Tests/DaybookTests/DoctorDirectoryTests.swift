@@ -16,20 +16,15 @@ struct DoctorDirectoryTests {
         ownership: @escaping @Sendable (FilePath) throws(FileError) -> FileOwnership? = FileOwnership.of
     ) async throws -> DoctorReport {
         try await Daybook.examine(
-            directory, fileSystem: FaultyFileSystem(), clock: clock ?? Self.now(), measuresFlushes: false,
+            directory, fileSystem: FaultyFileSystem(), clock: clock ?? ManualClock(), measuresFlushes: false,
             adjust: { machine in
                 machine.kind = FileSystemKind(magic: 0xEF53)
-                machine.space = nil
+                machine.space = FileSystemSpace(available: 100 << 30, total: 200 << 30)
                 machine.files = nil
                 machine.limits = ProcessLimits()
                 machine.holderLimits = nil
                 adjust(&machine)
             }, ownership: ownership)
-    }
-
-    /// Files get their dates from the system: the tests' clocks begin there.
-    private static func now() -> ManualClock {
-        ManualClock(Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1000)))
     }
 
     /// A directory with a topic, closed properly.
@@ -40,7 +35,7 @@ struct DoctorDirectoryTests {
         var topic = TopicConfiguration()
         topic.segmentBytes = .kibibytes(2)
         change(&topic)
-        let clock = Self.now()
+        let clock = ManualClock()
         try await withDirectory { directory in
             let daybook = try await Daybook.open(directory, configuration: Configuration().with(clock: clock))
             try await daybook.createTopic("orders", partitions: 1, configuration: topic)
@@ -50,6 +45,7 @@ struct DoctorDirectoryTests {
                     Record(key: "\(number)", value: String(repeating: "v", count: 100)), to: "orders")
             }
             try await daybook.close()
+            try setDates(of: directory, to: clock.now())
             try await body(directory, clock)
         }
     }
@@ -102,7 +98,7 @@ struct DoctorDirectoryTests {
             let producer = try daybook.makeProducer()
             _ = try await producer.send(Record(key: "a", value: "1"), to: "orders")
             let report = try await Daybook.examine(
-                daybook.directory, fileSystem: PosixFileSystem(), clock: Self.now())
+                daybook.directory, fileSystem: PosixFileSystem(), clock: ManualClock())
             let own = LockHolder.isListed() ? SystemIdentity.processIdentifier : nil
             #expect(report.writer != nil && report.writer?.process == own)
             #expect(report.finding(.state)?.severity == .good && report.finding(.leftovers)?.severity == .good)
@@ -215,10 +211,12 @@ struct DoctorDirectoryTests {
             #expect(try await examine(directory, clock: clock).finding(.scrub)?.severity == .good)
             clock.advance(by: .seconds(15 * 86400))
             #expect(try await examine(directory, clock: clock).finding(.scrub)?.severity == .warning)
+            let begun = clock.now()
             func scrub() async throws {
                 let daybook = try await Daybook.open(directory, configuration: Configuration().with(clock: clock))
                 _ = try await daybook.scrub()
                 try await daybook.close()
+                try setDates(of: directory, to: begun)
             }
             try await scrub()
             #expect(try await examine(directory, clock: clock).finding(.scrub)?.severity == .good)

@@ -1,4 +1,5 @@
-// Amounts as a sentence has them: rounded, with a unit that suits. For the findings of an examination only.
+// Amounts as a sentence has them: rounded, with a unit that suits.
+// For the findings of an examination only.
 
 internal import DaybookModel
 

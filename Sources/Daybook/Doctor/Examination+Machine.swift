@@ -172,7 +172,12 @@ extension Examination {
             + Amounts.counted(report.partitionsCount, "partition")
         // The engine keeps half of the limit for the program around it; a partition writes a segment and its sidecar.
         let pool = min(8192, limit / 2)
-        let ceiling = limits.openFilesCeiling.map { "up to \($0) without further rights" } ?? "freely"
+        let ceiling =
+            switch limits.openFilesCeiling {
+            case nil: "freely"
+            case .some(...limit): "its ceiling too, which takes the superuser"
+            case .some(let ceiling): "up to \(ceiling) without further rights"
+            }
         let remedy = "raise it, \(ceiling): ulimit -n, or LimitNOFILE= in a systemd unit"
         if limit < 256 || pool < 2 * facts.partitions.count {
             report.add(

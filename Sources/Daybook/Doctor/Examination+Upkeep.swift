@@ -10,11 +10,11 @@ extension Examination {
 
     mutating func checkUpkeep() {
         checkClock()
+        checkLeftovers()
         guard !facts.isNew else { return }
         checkRetention()
         checkScrub()
         checkQuarantine()
-        checkLeftovers()
     }
 
     // MARK: clock

@@ -75,8 +75,8 @@ struct Examination {
                 means:
                     "a writer that holds it goes on unseen, and a second one could start beside it and damage the log",
                 remedy:
-                    "make sure that no process writes to the directory; the next writer makes the file anew. Nothing "
-                    + "but the whole directory may ever be removed")
+                    "make sure that no process writes to the directory; the next writer makes the file anew. LOCK "
+                    + "must never be removed by itself")
         }
         guard lock.kind == .file else {
             return report.add(

@@ -15,12 +15,14 @@ package struct LockHolder: Hashable, Sendable {
         self.name = name
     }
 
-    /// The process that holds a lock on a file, from the list of all locks; nil when none is listed: processes of other
-    /// containers and machines are not.
+    /// The process that holds a lock on a file, from the list of all locks; nil when none is listed that still
+    /// runs: processes of other containers and machines are not.
     package static func of(_ file: FileOwnership, in fileSystem: any FileSystem = PosixFileSystem()) -> LockHolder? {
         guard let list = try? AtomicFile.readAll("/proc/locks", in: fileSystem),
             let process = process(holding: file, in: String(decoding: list, as: UTF8.self))
         else { return nil }
+        // The list keeps the number of who took the lock, also when that process has ended and a child of it holds on.
+        guard (try? fileSystem.status(of: FilePath("/proc/\(process)"))) != nil else { return nil }
         let name = try? AtomicFile.readAll(FilePath("/proc/\(process)/comm"), in: fileSystem)
         return LockHolder(
             process: process, name: name.map { String(decoding: $0.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self) }

@@ -20,6 +20,8 @@ package struct PartitionModel: Sendable {
     package private(set) var writtenEnd: Int64 = 0
     /// Readers begin here.
     package private(set) var logStart: Int64 = 0
+    /// A deletion was not answered for: the log may start anywhere from `logStart` up to here.
+    package private(set) var latestStart: Int64 = 0
     /// Sent and never answered for: they may be in the log or not.
     package private(set) var doubtful: Set<RecordNumber> = []
     /// Offsets whose bytes were damaged on purpose.
@@ -56,7 +58,7 @@ package struct PartitionModel: Sendable {
 
     /// What the partition says of itself.
     package mutating func see(_ start: Offset, _ highWatermark: Offset, _ end: Offset) throws(Violation) {
-        guard start.rawValue == logStart else { throw violation("the log starts at \(start), not at \(logStart)") }
+        try checkStart(start.rawValue)
         guard start <= highWatermark, highWatermark <= end else {
             throw violation("offsets out of order: \(start), \(highWatermark), \(end)")
         }
@@ -106,7 +108,7 @@ package struct PartitionModel: Sendable {
 
     /// A read returned a gap.
     package func readGap(_ offsets: Range<Int64>) throws(Violation) {
-        guard isExplained(offsets, by: damaged + gaps) else {
+        guard isExplained(offsets, by: damaged + gaps + [0..<max(logStart, latestStart)]) else {
             throw violation("offsets \(offsets) cannot be read, and nothing was done to them")
         }
     }
@@ -131,9 +133,20 @@ package struct PartitionModel: Sendable {
     /// The bytes that hold `offsets` were damaged.
     package mutating func damage(_ offsets: Range<Int64>) { damaged.append(offsets) }
 
-    /// Makes the log start at `offset`, from where readers begin.
-    package mutating func deleteRecords(before offset: Offset) {
-        logStart = max(logStart, offset.rawValue)
+    /// Deletion is on its way: the log may start anywhere up to `offset`, until it is answered for or the partition is
+    /// opened again.
+    package mutating func mayDelete(before offset: Int64) { latestStart = max(latestStart, offset) }
+
+    /// The deletion is over and durable: the log starts at `offset`, for good.
+    package mutating func delete(before offset: Int64) throws(Violation) {
+        try checkStart(offset)
+        (logStart, latestStart) = (offset, offset)
+    }
+
+    private func checkStart(_ start: Int64) throws(Violation) {
+        guard start >= logStart, start <= max(logStart, latestStart) else {
+            throw violation("the log starts at \(start), not at \(logStart)")
+        }
     }
 
     /// What a reopened partition holds: `found` at each offset from the log start on, nil in gaps. Everything promised has to
@@ -141,7 +154,7 @@ package struct PartitionModel: Sendable {
     package mutating func recover(
         start: Int64, _ found: [RecordNumber?], afterPowerCut: Bool
     ) throws(Violation) {
-        guard start == logStart else { throw violation("the log starts at \(start), not at \(logStart)") }
+        try delete(before: start)
         let end = start + Int64(found.count)
         let promised = afterPowerCut ? durableEnd : writtenEnd
         guard end >= promised else {

@@ -20,6 +20,9 @@ extension Simulation {
         case .alterTopic: try await alterTopic(&random)
         case .deleteTopic: try await deleteTopic(&random)
         case .reopen: try await reopen(&random)
+        case .deleteRecords: try await deleteRecords(&random)
+        case .housekeep: try await housekeep()
+        case .scrub: try await scrub()
         case .pause: await pause(&random)
         case .jumpClock: jumpClock(&random)
         case .kill: try await recover(from: .kill, &random)
@@ -178,6 +181,7 @@ extension Simulation {
         configuration.flushInterval = .milliseconds(Int.random(in: 1...200, using: &random))
         if Int.random(in: 0..<4, using: &random) == 0 { configuration.segmentAge = .seconds(1) }
         if Int.random(in: 0..<6, using: &random) == 0 { configuration.timestampType = .append }
+        if Int.random(in: 0..<3, using: &random) == 0 { configuration.retention.bytes = .kibibytes(8) }
         let isKnown = topics.contains { $0.name == name }
         note("create topic \(name) with \(count) partitions, segments of \(configuration.segmentBytes)")
         do {
@@ -187,7 +191,9 @@ extension Simulation {
             }
             // What was not answered for has been done over.
             topics.removeAll { $0.name == name }
-            topics.append(try TopicModel(name, partitions: count))
+            var topic = try TopicModel(name, partitions: count)
+            topic.isRetained = configuration.retention.bytes != nil
+            topics.append(topic)
         } catch {
             // A name that is taken, or was taken a moment ago and is going, is refused.
             if isKnown, (error as? DaybookError)?.code == .topicExists { return note("it is there") }
@@ -195,6 +201,7 @@ extension Simulation {
             guard !isKnown else { return }
             var topic = try TopicModel(name, partitions: count)
             (topic.isDoubtful, topic.isHidden) = (true, true)
+            topic.isRetained = configuration.retention.bytes != nil
             topics.append(topic)
         }
     }

@@ -145,10 +145,11 @@ extension Simulation {
             for partition in topic.partitions {
                 let offsets = try await daybook.offsets(partition.topicPartition)
                 // Most of it was read after the last recovery too: from end to end now and then, else what is new.
-                let known = max(partition.logStart, min(partition.durableEnd - 40, partition.firstUnknown))
-                let start = readsEverything || !partition.damaged.isEmpty ? partition.logStart : known
+                let logStart = offsets.logStartOffset.rawValue
+                let known = max(logStart, min(partition.durableEnd - 40, partition.firstUnknown))
+                let start = readsEverything || !partition.damaged.isEmpty ? logStart : known
                 let all = try await readAll(partition.topicPartition, of: daybook, from: start)
-                let before = partition.records(in: partition.logStart..<start)
+                let before = partition.records(in: logStart..<start)
                 found.append((offsets, before + all.numbers))
             }
         }

@@ -63,6 +63,8 @@ package final class Simulation: @unchecked Sendable {
         var partitions: [PartitionModel]
         /// Its creation or its deletion was not answered for: the next recovery tells.
         var isDoubtful = false
+        /// Retention may delete its oldest records.
+        var isRetained = false
         /// Invisible to users of this incarnation.
         var isHidden = false
     }
@@ -147,6 +149,8 @@ package final class Simulation: @unchecked Sendable {
         var configuration = Configuration(access: access, ioThreads: 2).with(disk: disk)
         if let sabotage = options.sabotage { configuration.fileSystem = sabotage(configuration.fileSystem) }
         configuration.executor = loop
+        // Passes come when the history says so.
+        configuration.housekeeping.isAutomatic = false
         configuration.makeTopicID = {
             self.topicsCount += 1
             return self.topicsCount
