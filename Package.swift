@@ -32,6 +32,7 @@ let package = Package(
             name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"]), .brew(["lz4"])]),
         .target(name: "CDaybookShims"),
         .target(name: "DaybookModel"),
+        .target(name: "DaybookText"),
         .target(name: "DaybookCompression", dependencies: ["CZstd", "CLZ4", "DaybookModel"]),
         .target(name: "DaybookRecords", dependencies: ["CDaybookShims", "DaybookCompression", "DaybookModel"]),
         .target(name: "DaybookFiles", dependencies: ["CDaybookShims", "DaybookModel", system]),
@@ -47,14 +48,19 @@ let package = Package(
         .target(name: "DaybookServices", dependencies: ["Daybook", lifecycle]),
         .target(
             name: "DaybookTesting",
-            dependencies: ["Daybook", "DaybookFiles", "DaybookModel", "DaybookRecords", "DaybookStorage", system]),
+            dependencies: [
+                "Daybook", "DaybookCompression", "DaybookFiles", "DaybookModel", "DaybookRecords", "DaybookStorage",
+                "DaybookText", system,
+            ]),
         .executableTarget(
             name: "DaybookCLI",
             dependencies: [
-                "Daybook", "DaybookFiles", "DaybookStorage", "DaybookTesting", argumentParser, histogram, system,
+                "Daybook", "DaybookFiles", "DaybookStorage", "DaybookTesting", "DaybookText", argumentParser, histogram,
+                system,
             ]),
 
         .testTarget(name: "DaybookModelTests", dependencies: ["DaybookModel"]),
+        .testTarget(name: "DaybookTextTests", dependencies: ["DaybookText"]),
         .testTarget(name: "DaybookCompressionTests", dependencies: ["DaybookCompression", "DaybookModel"]),
         .testTarget(
             name: "DaybookRecordsTests",
@@ -75,7 +81,9 @@ let package = Package(
             dependencies: ["Daybook", "DaybookServices", "DaybookTesting", lifecycle, logging]),
         .testTarget(
             name: "DaybookCLITests",
-            dependencies: ["Daybook", "DaybookCLI", "DaybookModel", "DaybookRecords", "DaybookTesting", system]),
+            dependencies: [
+                "Daybook", "DaybookCLI", "DaybookModel", "DaybookRecords", "DaybookTesting", "DaybookText", system,
+            ]),
         .testTarget(
             name: "DaybookTestingTests", dependencies: ["DaybookFiles", "DaybookModel", "DaybookTesting", system]),
         .testTarget(name: "TidyTests"),

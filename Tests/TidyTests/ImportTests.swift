@@ -13,6 +13,7 @@ struct ImportTests {
         "DaybookModel": ["Synchronization"],
         "DaybookCompression": ["CZstd", "CLZ4", "DaybookModel"],
         "DaybookRecords": ["CDaybookShims", "DaybookCompression", "DaybookModel", "Synchronization"],
+        "DaybookText": cLibrary,
         "DaybookFiles": cLibrary.union(["CDaybookShims", "DaybookModel", "SystemPackage", "Synchronization"]),
         "DaybookStorage": ["DaybookFiles", "DaybookModel", "DaybookRecords", "SystemPackage", "Synchronization"],
         "Daybook": cLibrary.union([
@@ -21,11 +22,11 @@ struct ImportTests {
         ]),
         "DaybookServices": ["Daybook", "ServiceLifecycle"],
         "DaybookTesting": [
-            "Daybook", "DaybookFiles", "DaybookModel", "DaybookRecords", "DaybookStorage", "SystemPackage",
-            "Synchronization",
+            "Daybook", "DaybookCompression", "DaybookFiles", "DaybookModel", "DaybookRecords", "DaybookStorage",
+            "DaybookText", "SystemPackage", "Synchronization",
         ],
         "DaybookCLI": cLibrary.union([
-            "ArgumentParser", "Daybook", "DaybookFiles", "DaybookStorage", "DaybookTesting", "Foundation",
+            "ArgumentParser", "Daybook", "DaybookFiles", "DaybookStorage", "DaybookTesting", "DaybookText", "Foundation",
             "FoundationEssentials", "Histogram", "SystemPackage", "Synchronization",
         ]),
     ]

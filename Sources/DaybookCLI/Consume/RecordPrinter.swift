@@ -2,6 +2,7 @@
 // that printing a record allocates next to nothing; the consume loop sends the buffer off now and then.
 
 import Daybook
+import DaybookText
 
 /// How `consume` shows records.
 enum RecordFormat: String, CaseIterable, Sendable { case value, json, table }

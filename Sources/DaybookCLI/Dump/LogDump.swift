@@ -4,6 +4,7 @@
 import Daybook
 import DaybookFiles
 import DaybookStorage
+import DaybookText
 import SystemPackage
 
 /// Shows one `.log` file.

@@ -2,6 +2,7 @@
 // none. So whatever was stored can be told from what it looks like.
 
 import Daybook
+import DaybookText
 
 extension JSONText {
     /// Adds borrowed bytes as JSON. O(count).

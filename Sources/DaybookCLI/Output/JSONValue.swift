@@ -1,6 +1,8 @@
 // JSON that the commands print: small values whose keys stay in the order they were given, on one line.
 // Checking JSON that comes in is another matter; that is `JSONScanner`.
 
+import DaybookText
+
 /// A JSON value for output. Literals make one: `["records": 5, "codec": "zstd", "key": nil]`.
 enum JSONValue: Sendable, ExpressibleByDictionaryLiteral, ExpressibleByArrayLiteral, ExpressibleByStringLiteral,
     ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral, ExpressibleByBooleanLiteral, ExpressibleByNilLiteral

@@ -1,6 +1,7 @@
 // The bytes that `produce` reads: a file or standard input, in large strides, into one buffer.
 // What the bytes mean is told by `LineParser` and `CSVParser`.
 
+import DaybookText
 import SystemPackage
 
 #if canImport(Glibc)
@@ -15,7 +16,7 @@ import SystemPackage
 struct InputInterrupted: Error {}
 
 /// One source of bytes. Not thread-safe.
-final class ByteInput {
+final class ByteInput: ByteSource {
     /// The name for messages.
     let name: String
     private let descriptor: FileDescriptor

@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import Daybook
+import DaybookText
 
 /// `produce`.
 struct ProduceCommand: AsyncParsableCommand {
@@ -70,7 +71,9 @@ struct ProduceCommand: AsyncParsableCommand {
         if keyField != nil, format == .lines {
             throw ValidationError("--key-field goes with --format jsonl or csv; for lines there is --key-separator.")
         }
-        if format == .jsonl, let keyField { _ = try JSONPath(keyField) }
+        if format == .jsonl, let keyField {
+            do { _ = try JSONPath(keyField) } catch { throw ValidationError(error.description) }
+        }
     }
 
     func run() async throws {

@@ -1,6 +1,7 @@
 // Text that commands print and read: moments, numbers, JSON and tables.
 
 import Daybook
+import DaybookText
 import Foundation
 import Testing
 

@@ -2,8 +2,8 @@
 // The key is the content of one column, as it stands, also when that is empty.
 
 /// Reads one CSV input.
-struct CSVSource: RecordSource {
-    private let input: ByteInput
+package struct CSVSource: RecordSource {
+    private let input: any ByteSource
     private let keyColumn: String?
     private var parser = CSVParser(limit: largestInputRecord)
     private var header: Header?
@@ -17,12 +17,13 @@ struct CSVSource: RecordSource {
     }
 
     /// `keyColumn` is looked for when the header has been read.
-    init(_ input: ByteInput, keyColumn: String?) {
+    package init(_ input: any ByteSource, keyColumn: String?) {
         self.input = input
         self.keyColumn = keyColumn
     }
 
-    mutating func next() throws -> SourceRecord? {
+    /// The record of the next row; nil at the end. Throws `MalformedInput`, or what the source of bytes throws.
+    package mutating func next() throws -> SourceRecord? {
         while !isFinished {
             do {
                 if try parser.next() {
@@ -56,7 +57,8 @@ struct CSVSource: RecordSource {
         if row.isBlank, header.openings.count > 1 { return nil }
         guard row.fieldsCount == header.openings.count else {
             throw malformed(
-                "the row has \(counted(row.fieldsCount, "field")), the header has \(header.openings.count)",
+                "the row has \(row.fieldsCount) \(row.fieldsCount == 1 ? "field" : "fields"), the header has "
+                    + "\(header.openings.count)",
                 line: row.line)
         }
         try checkUTF8(row)
@@ -86,8 +88,10 @@ struct CSVSource: RecordSource {
             let list = names.joined(separator: ", ")
             throw malformed("there is no column \"\(keyColumn)\"; the columns are \(list)", line: row.line)
         }
-        let openings = names.enumerated().map { index, name in
-            Array((index == 0 ? "{" : ",").utf8) + Array(JSONValue.string(name).text.utf8) + [UInt8(ascii: ":")]
+        let openings = (0..<row.fieldsCount).map { index -> [UInt8] in
+            var opening = [UInt8(ascii: index == 0 ? "{" : ",")]
+            row.field(index).withUnsafeBufferPointer { JSONText.append($0, to: &opening) }
+            return opening + [UInt8(ascii: ":")]
         }
         return Header(openings: openings, key: keyColumn.flatMap { names.firstIndex(of: $0) })
     }

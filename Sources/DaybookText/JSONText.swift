@@ -2,9 +2,9 @@
 // and of `consume` as JSON. Callers see to it that the bytes are UTF-8.
 
 /// Writes JSON strings.
-enum JSONText {
+package enum JSONText {
     /// Adds `utf8` as a JSON string, quotation marks included. Only what must be escaped is. O(count).
-    static func append(_ utf8: UnsafeBufferPointer<UInt8>, to bytes: inout [UInt8]) {
+    package static func append(_ utf8: UnsafeBufferPointer<UInt8>, to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "\""))
         var start = 0
         for index in 0..<utf8.count {

@@ -3,7 +3,7 @@
 
 extension JSONScanner {
     /// The UTF-8 of a checked string's content. Half a surrogate pair, which UTF-8 cannot hold, becomes U+FFFD.
-    static func unescaped(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> [UInt8] {
+    package static func unescaped(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> [UInt8] {
         var result: [UInt8] = []
         result.reserveCapacity(range.count)
         var place = range.lowerBound

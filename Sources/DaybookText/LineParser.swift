@@ -10,11 +10,11 @@
 #endif
 
 /// Lines out of pieces: give a piece, take lines until there are none, give the next piece.
-struct LineParser {
+package struct LineParser {
     /// Longer lines are refused, so that a file without line ends does not fill the memory.
-    let limit: Int
+    package let limit: Int
     /// The number of the line that was taken last, from 1.
-    private(set) var line = 0
+    package private(set) var line = 0
     private var piece = UnsafeRawBufferPointer(start: nil, count: 0)
     private var position = 0
     /// The beginning of a line whose end has not come yet.
@@ -23,20 +23,20 @@ struct LineParser {
     private var isCarriedSpent = false
 
     /// The line has more bytes than allowed.
-    struct LineTooLong: Error, Equatable {
-        let line: Int
+    package struct LineTooLong: Error, Equatable {
+        package let line: Int
     }
 
-    init(limit: Int) { self.limit = limit }
+    package init(limit: Int) { self.limit = limit }
 
     /// The bytes must stay where they are until `next` has returned nil. The piece before has been used up.
-    mutating func give(_ piece: UnsafeRawBufferPointer) {
+    package mutating func give(_ piece: UnsafeRawBufferPointer) {
         self.piece = piece
         position = 0
     }
 
     /// Calls `body` with the next whole line; returns false when more bytes are needed. The bytes are valid in `body`.
-    mutating func next<R>(_ body: (UnsafeRawBufferPointer) throws -> R) throws -> R? {
+    package mutating func next<R>(_ body: (UnsafeRawBufferPointer) throws -> R) throws -> R? {
         forgetSpent()
         let rest = UnsafeRawBufferPointer(rebasing: piece[position...])
         guard let start = rest.baseAddress, let end = memchr(start, 0x0A, rest.count) else {
@@ -58,7 +58,7 @@ struct LineParser {
     }
 
     /// The last line, where the input did not end with a line feed; nil where it did.
-    mutating func last<R>(_ body: (UnsafeRawBufferPointer) throws -> R) throws -> R? {
+    package mutating func last<R>(_ body: (UnsafeRawBufferPointer) throws -> R) throws -> R? {
         forgetSpent()
         guard !carried.isEmpty else { return nil }
         line += 1

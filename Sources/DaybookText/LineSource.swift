@@ -2,25 +2,26 @@
 // JSON (`--format jsonl`), each line a JSON value that is checked, looked into for its key, and stored as it stands.
 
 /// How a line becomes a record.
-enum LineFormat: Sendable {
+package enum LineFormat: Sendable {
     case text(separator: [UInt8]?)
     case json(key: JSONPath?)
 }
 
 /// Reads one input line by line.
-struct LineSource: RecordSource {
-    private let input: ByteInput
+package struct LineSource: RecordSource {
+    private let input: any ByteSource
     private let format: LineFormat
     private var parser = LineParser(limit: largestInputRecord)
     private var isAtEnd = false
     private var isFinished = false
 
-    init(_ input: ByteInput, _ format: LineFormat) {
+    package init(_ input: any ByteSource, _ format: LineFormat) {
         self.input = input
         self.format = format
     }
 
-    mutating func next() throws -> SourceRecord? {
+    /// The record of the next line; nil at the end. Throws `MalformedInput`, or what the source of bytes throws.
+    package mutating func next() throws -> SourceRecord? {
         while !isFinished {
             do {
                 if let record = try take() {
@@ -63,8 +64,11 @@ struct LineSource: RecordSource {
     ) throws -> SourceRecord {
         guard let separator else { return SourceRecord(key: nil, value: [UInt8](bytes)) }
         guard let start = firstRange(of: separator, in: bytes) else {
-            let text = DisplayText.escaped(String(decoding: separator, as: UTF8.self))
-            throw MalformedInput(file: name, line: line, reason: "there is no \"\(text)\" between a key and a value")
+            var text: [UInt8] = []
+            separator.withUnsafeBufferPointer { JSONText.append($0, to: &text) }
+            throw MalformedInput(
+                file: name, line: line,
+                reason: "there is no \(String(decoding: text, as: UTF8.self)) between a key and a value")
         }
         return SourceRecord(key: [UInt8](bytes[..<start]), value: [UInt8](bytes[(start + separator.count)...]))
     }

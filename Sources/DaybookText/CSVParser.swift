@@ -3,16 +3,18 @@
 // is an error with its line.
 
 /// Why bytes are not CSV, and in which line of the input.
-struct CSVProblem: Error, Equatable {
-    enum Kind: Equatable {
+package struct CSVProblem: Error, Equatable {
+    /// What is wrong.
+    package enum Kind: Equatable, Sendable {
         case quoteInUnquotedField, textBehindQuote, returnWithoutLineFeed, unclosedQuote
         case rowTooLong(limit: Int)
     }
-    let kind: Kind
+    package let kind: Kind
     /// From 1; for an unclosed quotation mark and a row that is too long the line where it began.
-    let line: Int
+    package let line: Int
 
-    var sentence: String {
+    /// What is wrong, without a full stop.
+    package var sentence: String {
         switch kind {
         case .quoteInUnquotedField: "a quotation mark stands inside a field that does not begin with one"
         case .textBehindQuote: "text follows a closing quotation mark; write a quotation mark inside a field twice"
@@ -24,7 +26,7 @@ struct CSVProblem: Error, Equatable {
 }
 
 /// One row: its fields one behind the other, and where each ends.
-struct CSVRow {
+package struct CSVRow {
     fileprivate(set) var bytes: [UInt8] = []
     fileprivate(set) var ends: [Int] = []
     /// The line where the row begins, from 1.
@@ -32,10 +34,11 @@ struct CSVRow {
     fileprivate var hasQuotes = false
 
     /// Nothing at all between two line ends.
-    var isBlank: Bool { ends.count == 1 && bytes.isEmpty && !hasQuotes }
-    var fieldsCount: Int { ends.count }
+    package var isBlank: Bool { ends.count == 1 && bytes.isEmpty && !hasQuotes }
+    package var fieldsCount: Int { ends.count }
 
-    func field(_ index: Int) -> ArraySlice<UInt8> { bytes[(index == 0 ? 0 : ends[index - 1])..<ends[index]] }
+    /// The bytes of field `index`, from 0, without quotation marks around them. O(1).
+    package func field(_ index: Int) -> ArraySlice<UInt8> { bytes[(index == 0 ? 0 : ends[index - 1])..<ends[index]] }
 
     fileprivate mutating func begin(line: Int) {
         bytes.removeAll(keepingCapacity: bytes.capacity < 4 << 20)
@@ -46,9 +49,9 @@ struct CSVRow {
 }
 
 /// Rows out of pieces: give a piece, call `next` until it returns false, give the next piece; at the end `finish`.
-struct CSVParser {
+package struct CSVParser {
     /// The row that `next` or `finish` has completed.
-    private(set) var row = CSVRow()
+    package private(set) var row = CSVRow()
     private let limit: Int
     private var piece = UnsafeRawBufferPointer(start: nil, count: 0)
     private var position = 0
@@ -71,16 +74,16 @@ struct CSVParser {
     private static let carriageReturn = UInt8(ascii: "\r")
 
     /// `limit`: bytes of the largest row.
-    init(limit: Int) { self.limit = limit }
+    package init(limit: Int) { self.limit = limit }
 
     /// The bytes must stay where they are until `next` has returned false. The piece before has been used up.
-    mutating func give(_ piece: UnsafeRawBufferPointer) {
+    package mutating func give(_ piece: UnsafeRawBufferPointer) {
         self.piece = piece
         position = 0
     }
 
     /// Goes on to the end of the next row; false when more bytes are needed. After an error the parser is of no more use.
-    mutating func next() throws(CSVProblem) -> Bool {
+    package mutating func next() throws(CSVProblem) -> Bool {
         while position < piece.count {
             let byte = piece[position]
             switch state {
@@ -123,7 +126,7 @@ struct CSVParser {
     }
 
     /// Completes the last row, where the input did not end with a line feed; false where it did.
-    mutating func finish() throws(CSVProblem) -> Bool {
+    package mutating func finish() throws(CSVProblem) -> Bool {
         switch state {
         case .mark(0), .mark(Self.mark.count), .rowStart: return false
         case .mark(let count): row.bytes = Array(Self.mark[..<count])

@@ -2,13 +2,13 @@
 // anything: `produce` stores each line as it stands. UTF-8 is checked, nesting is bounded.
 
 /// What is wrong with a JSON text, and at which byte of it, from 0.
-struct JSONProblem: Error, Equatable {
-    let reason: String
-    let place: Int
+package struct JSONProblem: Error, Equatable {
+    package let reason: String
+    package let place: Int
 }
 
 /// A value that a path led to.
-enum JSONFound: Equatable {
+package enum JSONFound: Equatable {
     /// Between the quotation marks, escapes as they stand.
     case string(Range<Int>, hasEscapes: Bool)
     /// A number, true or false, as it stands.
@@ -18,7 +18,7 @@ enum JSONFound: Equatable {
 }
 
 /// One pass over one JSON text.
-struct JSONScanner {
+package struct JSONScanner {
     private let bytes: UnsafeRawBufferPointer
     private let path: [JSONPath.Step]
     private let depthLimit: Int
@@ -27,7 +27,7 @@ struct JSONScanner {
 
     /// Checks that `text` is one JSON value with nothing but blanks around it, and returns what stands at `path`: nil
     /// when nothing does. Of members with the same name the last one counts, as most parsers have it. O(count).
-    static func scan(
+    package static func scan(
         _ text: UnsafeRawBufferPointer, path: JSONPath? = nil, depthLimit: Int = 512
     ) throws(JSONProblem) -> JSONFound? {
         try checkUTF8(text)

@@ -2,7 +2,7 @@
 
 import Testing
 
-@testable import DaybookCLI
+@testable import DaybookText
 
 @Suite("Line parser")
 struct LineParserTests {

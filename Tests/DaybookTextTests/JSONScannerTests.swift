@@ -3,7 +3,7 @@
 import Foundation
 import Testing
 
-@testable import DaybookCLI
+@testable import DaybookText
 
 @Suite("JSON scanner")
 struct JSONScannerTests {

@@ -1,20 +1,29 @@
 // A path into a JSON value, as `--key-field` takes it: names with points between them, numbers of array elements in
 // brackets, and names with other characters in brackets and quotation marks: `order.id`, `lines[0].sku`, `["a.b"].c`.
 
-import ArgumentParser
+/// The text is no path.
+package struct JSONPathProblem: Error, Equatable, CustomStringConvertible {
+    package let text: String
+
+    package var description: String {
+        "\"\(text)\" is no path into JSON; write it like order.id, lines[0].sku or [\"a.b\"]"
+    }
+}
 
 /// The way from a JSON value to one inside it.
-struct JSONPath: Equatable, CustomStringConvertible {
-    enum Step: Equatable {
+package struct JSONPath: Equatable, Sendable, CustomStringConvertible {
+    /// One step further in.
+    package enum Step: Equatable, Sendable {
         case member([UInt8])
         case element(Int)
     }
 
-    let steps: [Step]
+    package let steps: [Step]
     /// The text it was read from.
-    let description: String
+    package let description: String
 
-    init(_ text: String) throws {
+    /// Reads a path. O(count).
+    package init(_ text: String) throws(JSONPathProblem) {
         description = text
         var steps: [Step] = []
         var rest = text[...]
@@ -35,7 +44,7 @@ struct JSONPath: Equatable, CustomStringConvertible {
         self.steps = steps
     }
 
-    private static func bracket(_ rest: inout Substring) throws -> Step {
+    private static func bracket(_ rest: inout Substring) throws(JSONPathProblem) -> Step {
         let text = String(rest)
         rest.removeFirst()
         if rest.hasPrefix("\"") {
@@ -51,7 +60,5 @@ struct JSONPath: Equatable, CustomStringConvertible {
         return .element(index)
     }
 
-    private static func malformed(_ text: String) -> ValidationError {
-        ValidationError("\"\(text)\" is no path into JSON; write it like order.id, lines[0].sku or [\"a.b\"]")
-    }
+    private static func malformed(_ text: String) -> JSONPathProblem { JSONPathProblem(text: text) }
 }
