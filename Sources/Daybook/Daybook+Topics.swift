@@ -31,7 +31,7 @@ extension Daybook {
         do { topicName = try TopicName(name) } catch {
             throw DaybookError(.invalidTopic, error.description, cause: error)
         }
-        guard (1...100_000).contains(partitions) else {
+        guard Topic.partitionsCounts.contains(partitions) else {
             throw DaybookError(.invalidTopic, "\(partitions) is no partition count; use a number from 1 to 100000")
         }
         let configuration = try configuration.validated()

@@ -27,6 +27,8 @@ package struct PartitionCheckpoint: Hashable, Sendable {
     package static let fileName = "checkpoint"
     private static let kind = "daybook-partition"
     private static let version = 1
+    /// No log gets further. Behind them there must be room for what is appended next.
+    fileprivate static let offsets: Range<Int64> = 0..<1 << 62
 
     /// The checkpoint as lines of text with a checksum.
     package func encoded() -> [UInt8] {
@@ -49,8 +51,9 @@ package struct PartitionCheckpoint: Hashable, Sendable {
             text.lines.compactMap { $0.value(after: word) }.first.flatMap { Int64($0) }
         }
         guard text.lines.contains("topic-id \(String(topicID, radix: 16))"),
-            let start = number("log-start"), start >= 0, let cleaned = number("cleaned-to"), cleaned >= 0,
-            let generation = number("generation")
+            let start = number("log-start"), Self.offsets.contains(start),
+            let cleaned = number("cleaned-to"), Self.offsets.contains(cleaned),
+            let generation = number("generation"), (0..<1 << 62).contains(generation)
         else { return nil }
         self.topicID = topicID
         logStartOffset = Offset(start)
@@ -88,7 +91,9 @@ package struct SegmentSwap: Hashable, Sendable {
 
     init?(words: String) {
         let offsets = words.split(separator: " ").map { Int64($0) }
-        guard !offsets.isEmpty, offsets.allSatisfy({ $0 != nil && $0! >= 0 }) else { return nil }
+        guard !offsets.isEmpty, offsets.allSatisfy({ $0.map(PartitionCheckpoint.offsets.contains) ?? false }) else {
+            return nil
+        }
         baseOffsets = offsets.map { Offset($0!) }
     }
 

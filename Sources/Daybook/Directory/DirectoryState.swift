@@ -1,11 +1,11 @@
 // How the last writer left a data directory: properly closed or not, in which incarnation, on which start of the machine.
 // Read and written by opening and closing only.
 
-internal import DaybookModel
+package import DaybookModel
 internal import DaybookStorage
 
 /// The file `state`.
-struct DirectoryState: Equatable {
+package struct DirectoryState: Equatable {
     var isClean: Bool
     var leaderEpoch: LeaderEpoch
     /// Nil where the system does not tell.
@@ -13,7 +13,8 @@ struct DirectoryState: Equatable {
 
     private static let kind = "daybook-state"
 
-    func encoded() -> [UInt8] {
+    /// The state as lines of text with a checksum.
+    package func encoded() -> [UInt8] {
         ChecksummedText(
             kind: Self.kind, version: DirectoryLayout.formatVersion,
             lines: [
@@ -23,8 +24,8 @@ struct DirectoryState: Equatable {
         ).encoded()
     }
 
-    /// Nil when the bytes are damaged: the directory then counts as not properly closed.
-    init?(decoding bytes: [UInt8]) throws(DaybookError) {
+    /// Nil when the bytes are damaged: the directory then counts as not properly closed. Throws `.unsupportedFormat`.
+    package init?(decoding bytes: [UInt8]) throws(DaybookError) {
         guard let text = ChecksummedText(decoding: bytes, kind: Self.kind) else { return nil }
         guard text.version == DirectoryLayout.formatVersion else {
             throw DaybookError(
@@ -40,7 +41,7 @@ struct DirectoryState: Equatable {
         bootIdentifier = boot == "unknown" ? nil : boot
     }
 
-    init(isClean: Bool, leaderEpoch: LeaderEpoch, bootIdentifier: String?) {
+    package init(isClean: Bool, leaderEpoch: LeaderEpoch, bootIdentifier: String?) {
         self.isClean = isClean
         self.leaderEpoch = leaderEpoch
         self.bootIdentifier = bootIdentifier

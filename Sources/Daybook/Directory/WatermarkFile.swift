@@ -1,19 +1,29 @@
 // What is durable, partition by partition, in one file: written a moment after a flush, so that the next open can tell
 // damage from a torn tail, and a reader in another process sees how far it may read.
 
-internal import DaybookFiles
-internal import DaybookModel
+package import DaybookFiles
+package import DaybookModel
 internal import DaybookRecords
 internal import Synchronization
-internal import SystemPackage
+package import SystemPackage
 
 /// What one partition's slot says.
-struct Watermark: Hashable, Sendable {
-    var topicID: UInt64
-    var partition: Int32
-    var highWatermark: Offset
-    var logStartOffset: Offset
-    var leaderEpoch: LeaderEpoch
+package struct Watermark: Hashable, Sendable {
+    package var topicID: UInt64
+    package var partition: Int32
+    package var highWatermark: Offset
+    package var logStartOffset: Offset
+    package var leaderEpoch: LeaderEpoch
+
+    package init(
+        topicID: UInt64, partition: Int32, highWatermark: Offset, logStartOffset: Offset, leaderEpoch: LeaderEpoch
+    ) {
+        self.topicID = topicID
+        self.partition = partition
+        self.highWatermark = highWatermark
+        self.logStartOffset = logStartOffset
+        self.leaderEpoch = leaderEpoch
+    }
 }
 
 /// The file `watermarks`: two alternating entries per slot, so that a torn write leaves the one before it.
@@ -28,24 +38,27 @@ struct Watermark: Hashable, Sendable {
 /// | 28 | 4 | leader epoch | |
 /// | 32 | 8 | high watermark | |
 /// | 40 | 8 | log start offset | |
-final class WatermarkFile: Sendable {
-    static let entrySize = 48
+package final class WatermarkFile: Sendable {
+    package static let entrySize = 48
     static let slotSize = 2 * entrySize
     private static let version: UInt32 = 1
 
     private let file: PooledFile
     private let sequences = Mutex<[Int: UInt64]>([:])
 
-    init(path: FilePath, pool: DescriptorPool, isReadOnly: Bool) {
+    /// Nothing is opened before it is needed.
+    package init(path: FilePath, pool: DescriptorPool, isReadOnly: Bool) {
         file = pool.file(at: path, isReadOnly ? .read : .create)
     }
 
     /// The newest sound entry of each slot that belongs to the given topic and partition; absent ones are left out.
     ///
     /// A missing or damaged file is an empty one: the log is then scanned instead.
-    func read(_ slots: [(slot: Int, topicID: UInt64, partition: Int32)]) -> [Int: Watermark] {
+    package func read(_ slots: [(slot: Int, topicID: UInt64, partition: Int32)]) -> [Int: Watermark] {
         guard let last = slots.map(\.slot).max() else { return [:] }
-        var bytes = [UInt8](repeating: 0, count: (last + 1) * Self.slotSize)
+        // What a registry says of slots is believed only as far as the file reaches.
+        guard let size = try? file.status().size else { return [:] }
+        var bytes = [UInt8](repeating: 0, count: min(size, (last + 1) * Self.slotSize))
         guard let count = try? bytes.withUnsafeMutableBytes({ try file.read(into: $0, at: .zero) }) else { return [:] }
         var found: [Int: Watermark] = [:]
         bytes.withUnsafeBytes { buffer in
@@ -69,7 +82,7 @@ final class WatermarkFile: Sendable {
     }
 
     /// Replaces the older entry of a slot. Not flushed: it may be lost or old, never ahead of what is durable.
-    func write(_ watermark: Watermark, slot: Int) throws(FileError) {
+    package func write(_ watermark: Watermark, slot: Int) throws(FileError) {
         let sequence = sequences.withLock { sequences in
             let next = (sequences[slot] ?? 0) + 1
             sequences[slot] = next
@@ -82,8 +95,10 @@ final class WatermarkFile: Sendable {
         }.get()
     }
 
-    func flush() throws(FileError) { try file.flush() }
-    func close() throws(FileError) { try file.close() }
+    /// Makes durable what was written before.
+    package func flush() throws(FileError) { try file.flush() }
+    /// Closes the file; it may be used again.
+    package func close() throws(FileError) { try file.close() }
 
     static func encode(_ sequence: UInt64, _ watermark: Watermark) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: entrySize)
@@ -103,7 +118,7 @@ final class WatermarkFile: Sendable {
         return bytes
     }
 
-    /// Reads one entry; nil when its checksum or its version is another one.
+    /// Reads one entry; nil when its checksum or its version is another one, or when no log can be so.
     static func decode(_ bytes: UnsafeRawBufferPointer) -> (sequence: UInt64, watermark: Watermark)? {
         func load<T: FixedWidthInteger>(_ offset: Int, as type: T.Type = T.self) -> T {
             T(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: type))
@@ -114,6 +129,11 @@ final class WatermarkFile: Sendable {
         let watermark = Watermark(
             topicID: load(16), partition: load(24), highWatermark: Offset(load(32)), logStartOffset: Offset(load(40)),
             leaderEpoch: LeaderEpoch(rawValue: load(28)))
-        return (load(8), watermark)
+        let sequence: UInt64 = load(8)
+        // Further than any log gets: whoever wrote such numbers was not this file's writer.
+        guard sequence < 1 << 63, watermark.logStartOffset >= .zero,
+            watermark.logStartOffset <= watermark.highWatermark, watermark.highWatermark.rawValue < 1 << 62
+        else { return nil }
+        return (sequence, watermark)
     }
 }

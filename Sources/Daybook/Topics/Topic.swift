@@ -16,6 +16,9 @@ public struct Topic: Hashable, Sendable {
     /// Being deleted: invisible to callers; its folders may still be there.
     var isDeleting = false
 
+    /// How many partitions a topic may have.
+    static let partitionsCounts = 1...100_000
+
     /// The topic's partitions, in order.
     public var partitions: [TopicPartition] {
         (0..<partitionsCount).map { TopicPartition(topic: name, partition: $0) }

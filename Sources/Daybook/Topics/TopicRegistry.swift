@@ -7,14 +7,15 @@ internal import DaybookStorage
 internal import SystemPackage
 
 /// All topics, with what is needed to add one.
-struct TopicRegistry: Equatable {
+package struct TopicRegistry: Equatable {
     private(set) var topics: [TopicName: Topic] = [:]
     /// Raised with each change; the copy with the higher one counts.
     private(set) var generation: Int64 = 0
 
     private static let kind = "daybook-topics"
 
-    var sorted: [Topic] { topics.values.sorted { $0.name < $1.name } }
+    /// The topics in the order of their names.
+    package var sorted: [Topic] { topics.values.sorted { $0.name < $1.name } }
 
     mutating func put(_ topic: Topic) {
         topics[topic.name] = topic
@@ -27,11 +28,12 @@ struct TopicRegistry: Equatable {
     }
 
     /// The first place in the watermark file behind all topics.
-    var nextSlot: Int { topics.values.map { $0.firstSlot + Int($0.partitionsCount) }.max() ?? 0 }
+    package var nextSlot: Int { topics.values.map { $0.firstSlot + Int($0.partitionsCount) }.max() ?? 0 }
 
     // MARK: text
 
-    func encoded() -> [UInt8] {
+    /// The registry as lines of text with a checksum.
+    package func encoded() -> [UInt8] {
         var lines = ["generation \(generation)"]
         for topic in sorted {
             lines.append(
@@ -49,8 +51,8 @@ struct TopicRegistry: Equatable {
 
     init() {}
 
-    /// Nil when the bytes are damaged; throws when they are of another version.
-    init?(decoding bytes: [UInt8]) throws(DaybookError) {
+    /// Nil when the bytes are damaged. Throws `.unsupportedFormat`, or what a setting that is none makes of it.
+    package init?(decoding bytes: [UInt8]) throws(DaybookError) {
         guard let text = ChecksummedText(decoding: bytes, kind: Self.kind) else { return nil }
         guard text.version == DirectoryLayout.formatVersion else {
             throw DaybookError(
@@ -75,6 +77,9 @@ struct TopicRegistry: Equatable {
         }
     }
 
+    /// No directory has had so many partitions.
+    private static let largestSlot = 1 << 32
+
     private static func topic(_ text: String) -> Topic? {
         let words = text.split(separator: " ")
         var fields: [Substring: Substring] = [:]
@@ -84,8 +89,8 @@ struct TopicRegistry: Equatable {
         }
         guard let first = words.first, let name = try? TopicName(String(first)),
             let id = fields["id"].flatMap({ UInt64($0, radix: 16) }),
-            let count = fields["partitions"].flatMap({ Int32($0) }), count > 0,
-            let slot = fields["slot"].flatMap({ Int($0) }), slot >= 0,
+            let count = fields["partitions"].flatMap({ Int32($0) }), Topic.partitionsCounts.contains(Int(count)),
+            let slot = fields["slot"].flatMap({ Int($0) }), (0...largestSlot).contains(slot),
             let created = fields["created"].flatMap({ Int64($0) })
         else { return nil }
         return Topic(
@@ -134,7 +139,10 @@ struct TopicRegistry: Equatable {
     private init(foldersOf root: FilePath, in fileSystem: any FileSystem) throws(FileError) {
         var counts: [TopicName: Int32] = [:]
         for name in try fileSystem.entries(of: root) {
-            guard let topicPartition = TopicPartition(folderName: name) else { continue }
+            // A folder of a higher number is none that Daybook has made.
+            guard let topicPartition = TopicPartition(folderName: name),
+                topicPartition.partition < Topic.partitionsCounts.upperBound
+            else { continue }
             counts[topicPartition.topic] = max(counts[topicPartition.topic] ?? 0, topicPartition.partition + 1)
         }
         for (name, count) in counts.sorted(by: { $0.key < $1.key }) {

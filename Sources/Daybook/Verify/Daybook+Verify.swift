@@ -3,9 +3,9 @@
 
 public import DaybookModel
 package import DaybookFiles
-internal import DaybookStorage
+package import DaybookStorage
 internal import Synchronization
-internal import SystemPackage
+package import SystemPackage
 
 extension Daybook {
     /// Reads and checks everything in a data directory: its small files, every batch's structure, checksum and place in
@@ -43,6 +43,21 @@ extension Daybook {
             if before == after { return report }
         }
         return try await verifyOnce(layout, fileSystem, workers, threads: threads, progress: progress)
+    }
+
+    /// Verifies one partition's folder by itself, as if nobody had closed the directory and nothing were known of it.
+    /// Blocks. Throws `FileError`. O(bytes).
+    package static func verify(
+        partition identity: LogIdentity, in dataDirectory: FilePath, _ fileSystem: any FileSystem
+    ) throws -> VerificationReport {
+        let subject = VerificationSubject(
+            topicPartition: identity.topicPartition, topicID: identity.topicID, watermark: nil, leaderEpoch: nil,
+            wasClosedCleanly: false, hasLiveWriter: false, size: 0)
+        var partition = PartitionVerification(
+            subject, layout: DirectoryLayout(root: dataDirectory),
+            pool: DescriptorPool(fileSystem: fileSystem, limit: 16),
+            progress: VerificationProgress(total: 0) { _, _ in })
+        return try partition.run()
     }
 
     private static func verifyOnce(

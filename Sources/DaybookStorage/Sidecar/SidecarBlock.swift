@@ -139,6 +139,20 @@ struct SidecarBlock: Hashable {
         return CRC32C.checksum(behind, continuing: before)
     }
 
+    /// Whether a segment can be as the block says. The checksum tells that a block is as it was written, not by whom; and
+    /// whoever reads a segment by its sidecar relies on places inside it.
+    var isPossible: Bool {
+        let offsets = facts.baseOffset..<max(facts.baseOffset, facts.nextOffset)
+        // No log gets further.
+        guard facts.nextOffset >= facts.baseOffset, facts.nextOffset.rawValue < 1 << 62,
+            (0..<1 << 62).contains(facts.size.rawValue), facts.recordsCount >= 0, facts.batchesCount >= 0,
+            zip(entries, entries.dropFirst()).allSatisfy({ $0.offset < $1.offset && $0.position < $1.position })
+        else { return false }
+        return entries.allSatisfy { offsets.contains($0.offset) && (Position.zero..<facts.size).contains($0.position) }
+            && appendTimes.allSatisfy { offsets.contains($0.offset) }
+            && facts.epochStarts.allSatisfy { offsets.contains($0.startOffset) }
+    }
+
     private static func decodeTimes(_ bytes: UnsafeRawBufferPointer, from baseOffset: Offset) -> [AppendTimeChange]? {
         var changes: [AppendTimeChange] = []
         var (offset, time) = (baseOffset.rawValue, Int64(0))

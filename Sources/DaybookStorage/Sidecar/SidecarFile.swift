@@ -68,7 +68,7 @@ package final class SidecarFile {
             while place < buffer.count,
                 let block = SidecarBlock(
                     decoding: UnsafeRawBufferPointer(rebasing: buffer[place...]), for: identity, baseOffset: baseOffset),
-                block.number == nextNumber + UInt32(pending.count), block.facts.nextOffset <= limit
+                block.number == nextNumber &+ UInt32(pending.count), block.isPossible, block.facts.nextOffset <= limit
             {
                 place += Int(BigEndianBytes(buffer).integer(at: place + SidecarLayout.blockLength, as: UInt32.self))
                 pending.append(block)
@@ -88,7 +88,7 @@ package final class SidecarFile {
         index.append(entries: block.entries, appendTimes: block.appendTimes)
         entriesWritten += block.entries.count
         timesWritten += block.appendTimes.count
-        nextNumber = block.number + 1
+        nextNumber = block.number &+ 1
         coveredSize = block.facts.size
         isSealedAndFlushed = block.isSealed && block.isFlushed
         content = Content(facts: block.facts, index: index, isSealed: block.isSealed, isFlushed: block.isFlushed)
@@ -130,7 +130,7 @@ package final class SidecarFile {
             }
             let bytes = UnsafeRawBufferPointer(rebasing: buffer[(count - blockLength)...])
             guard let block = SidecarBlock(decoding: bytes, for: identity, baseOffset: baseOffset),
-                block.isSealed, block.facts.size.rawValue == size, block.isFlushed || trustUnflushed
+                block.isPossible, block.isSealed, block.facts.size.rawValue == size, block.isFlushed || trustUnflushed
             else { return nil }
             try file.close()
             isSealedAndFlushed = block.isFlushed
@@ -174,7 +174,7 @@ package final class SidecarFile {
         try file.close()
         mayHoldMore = false
         length += bytes.count
-        nextNumber += 1
+        nextNumber &+= 1
         entriesWritten += entries.count
         timesWritten += times.count
         coveredSize = facts.size

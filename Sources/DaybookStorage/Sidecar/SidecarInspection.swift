@@ -60,7 +60,9 @@ package struct SidecarInspection: Sendable {
         let baseOffset = Offset(head.integer(at: SidecarLayout.baseOffset, as: Int64.self))
         let identity = LogIdentity(
             topicPartition: TopicPartition(topic: name, partition: partition), topicID: topicID)
-        guard let block = SidecarBlock(decoding: bytes, for: identity, baseOffset: baseOffset) else { return nil }
+        guard let block = SidecarBlock(decoding: bytes, for: identity, baseOffset: baseOffset), block.isPossible else {
+            return nil
+        }
         let end = place + Int(head.integer(at: SidecarLayout.blockLength, as: UInt32.self))
         return Summary(
             positions: Position(place)..<Position(end), topicID: topicID, partition: partition, number: block.number,
