@@ -47,13 +47,18 @@ final class Command: Sendable {
         return (bundle ?? own).deletingLastPathComponent().appending(path: "daybook")
     }()
 
+    /// What a sanitized process needs to be told, and nothing else of the environment in which the tests run.
+    static let inherited = ProcessInfo.processInfo.environment.filter {
+        ["LD_PRELOAD", "TSAN_OPTIONS", "ASAN_OPTIONS"].contains($0.key)
+    }
+
     /// Runs the command to its end. `--data` names the directory of this test unless `environment` or the arguments do.
     @discardableResult
     func run(_ arguments: [String], input: Data = Data(), environment: [String: String]? = nil) throws -> Outcome {
         let process = Process()
         process.executableURL = Self.binary
         process.arguments = arguments
-        process.environment = environment ?? ["DAYBOOK_DATA": data]
+        process.environment = Self.inherited.merging(environment ?? ["DAYBOOK_DATA": data]) { $1 }
         // Files instead of pipes: nobody has to empty them while the command runs.
         let paths = ["in", "out", "err"].map { folder.path + "/\($0)-\(UUID().uuidString)" }
         try input.write(to: URL(filePath: paths[0]))

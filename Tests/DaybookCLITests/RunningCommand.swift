@@ -14,7 +14,7 @@ final class RunningCommand {
     init(_ arguments: [String], data: String) throws {
         process.executableURL = Command.binary
         process.arguments = arguments
-        process.environment = ["DAYBOOK_DATA": data]
+        process.environment = Command.inherited.merging(["DAYBOOK_DATA": data]) { $1 }
         process.standardInput = input
         process.standardOutput = output
         process.standardError = errors
