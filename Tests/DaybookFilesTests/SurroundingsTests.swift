@@ -51,6 +51,26 @@ struct SurroundingsTests {
         #expect(held.lockHolder() == nil)
     }
 
+    @Test(.enabled(if: LockHolder.isListed(), "this system does not list locks"))
+    func `C39 a lock that a child has inherited from a process that has ended is nobody's who can be seen`() throws {
+        let folder = try TemporaryDirectory()
+        let path = folder.filePath.appending("LOCK")
+        let shell = Process()
+        shell.executableURL = URL(filePath: "/bin/sh")
+        let input = Pipe()
+        let output = Pipe()
+        (shell.standardInput, shell.standardOutput) = (input, output)
+        // `flock` takes the lock for the descriptor and ends; the shell keeps it, and waits for its input.
+        shell.arguments = ["-c", "exec 9<>'\(path)'; flock 9; echo held; read line"]
+        try shell.run()
+        _ = output.fileHandleForReading.availableData
+        let file = try #require(try FileOwnership.of(path))
+        #expect(LockHolder.of(file) == nil)
+        #expect(failure { () throws(FileError) in _ = try PosixFileSystem().lock(path) }?.errno == .wouldBlock)
+        try input.fileHandleForWriting.close()
+        shell.waitUntilExit()
+    }
+
     @Test func `The list of locks is read by device and inode, and by inode alone where only one line has it`() {
         let file = FileOwnership(kind: .file, owner: 0, device: 0xFE02, inode: 131)
         let lines = [
