@@ -12,6 +12,9 @@ package struct PartitionCheckpoint: Hashable, Sendable {
     package var topicID: UInt64
     /// Records below are deleted.
     package var logStartOffset = Offset.zero
+    /// Everything below was known to be flushed when the checkpoint was written: so much is not a torn tail, whatever its
+    /// bytes look like, and none of these offsets is given again.
+    package var durableTo = Offset.zero
     /// Raised with each swap: readers in other processes look anew when it has changed.
     package var generation: Int64 = 0
     /// Records below have been compacted; zero when none were.
@@ -33,8 +36,8 @@ package struct PartitionCheckpoint: Hashable, Sendable {
     /// The checkpoint as lines of text with a checksum.
     package func encoded() -> [UInt8] {
         var lines = [
-            "topic-id \(String(topicID, radix: 16))", "log-start \(logStartOffset)", "generation \(generation)",
-            "cleaned-to \(cleanedTo)",
+            "topic-id \(String(topicID, radix: 16))", "log-start \(logStartOffset)", "durable-to \(durableTo)",
+            "generation \(generation)", "cleaned-to \(cleanedTo)",
         ]
         if let nextTombstoneExpiry { lines.append("tombstone-expiry-ms \(nextTombstoneExpiry.rawValue)") }
         if let swap { lines.append("swap " + swap.baseOffsets.map(\.description).joined(separator: " ")) }
@@ -52,11 +55,13 @@ package struct PartitionCheckpoint: Hashable, Sendable {
         }
         guard text.lines.contains("topic-id \(String(topicID, radix: 16))"),
             let start = number("log-start"), Self.offsets.contains(start),
+            let durable = number("durable-to"), Self.offsets.contains(durable),
             let cleaned = number("cleaned-to"), Self.offsets.contains(cleaned),
             let generation = number("generation"), (0..<1 << 62).contains(generation)
         else { return nil }
         self.topicID = topicID
         logStartOffset = Offset(start)
+        durableTo = Offset(durable)
         cleanedTo = Offset(cleaned)
         self.generation = generation
         nextTombstoneExpiry = number("tombstone-expiry-ms").map { Timestamp(milliseconds: $0) }

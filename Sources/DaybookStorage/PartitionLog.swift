@@ -30,6 +30,8 @@ package final class PartitionLog {
     /// What the partition's folder remembers beside its segments. Changed under the log's lock; whoever changes it writes
     /// it down without the lock.
     package var checkpoint: PartitionCheckpoint
+    /// The log start offset that a checkpoint on disk says. Files go only when it has caught up.
+    package private(set) var savedLogStart: Offset
     /// Base offsets of segments that are no part of the log any more and whose files are still there.
     var leftovers: Set<Offset>
 
@@ -58,6 +60,7 @@ package final class PartitionLog {
         self.quarantine = quarantine
         latestTime = now
         self.checkpoint = checkpoint
+        savedLogStart = checkpoint.logStartOffset
         self.leftovers = leftovers
         self.access = access
         self.hasUnflushedNames = hasUnflushedNames
@@ -99,8 +102,24 @@ package final class PartitionLog {
         }
     }
 
+    /// The checkpoint as it should be written down now.
+    package func currentCheckpoint() -> PartitionCheckpoint {
+        checkpoint.durableTo = recoveryPoint
+        checkpoint.logStartOffset = logStartOffset
+        return checkpoint
+    }
+
     /// Writes the checkpoint down; durable when it returns. For callers that have the log to themselves.
-    package func saveCheckpoint() throws(FileError) { try checkpoint.write(in: directory, pool.fileSystem) }
+    package func saveCheckpoint() throws(FileError) {
+        let current = currentCheckpoint()
+        try current.write(in: directory, pool.fileSystem)
+        noteSaved(current)
+    }
+
+    /// Takes note that a checkpoint has been written down, durably.
+    package func noteSaved(_ checkpoint: PartitionCheckpoint) {
+        savedLogStart = max(savedLogStart, checkpoint.logStartOffset)
+    }
 
     /// Adds a block to a segment's sidecar. A failure is remembered, not thrown: sidecars can be derived.
     func writeSidecar(of segment: Segment, facts: SegmentFacts, isFlushed: Bool) {

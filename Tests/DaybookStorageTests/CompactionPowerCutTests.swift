@@ -49,7 +49,9 @@ struct CompactionPowerCutTests {
         var end: Offset { model.last?.offset.advanced(by: 1) ?? .zero }
 
         /// Nothing that compaction must keep is missing, nothing is there that never was, and all is in order.
-        func check(_ log: PartitionLog, _ report: PartitionRecovery, from start: Offset = .zero, _ comment: Comment) throws {
+        func check(_ log: PartitionLog, _ report: PartitionRecovery, from start: Offset = .zero, _ comment: Comment)
+            throws
+        {
             #expect(report.damage.isEmpty && report.missing.isEmpty && report.tornTail == nil, comment)
             let seen = try log.keyed()
             let owed = model.compacted(below: end.advanced(by: -1)).filter { $0.offset >= start }
@@ -65,10 +67,8 @@ struct CompactionPowerCutTests {
         let log = try first.open(durable: .zero).log
         try first.fill(log)
         let calls = first.disk.callsCount
-        let untouched = first.disk.copy()
         try work(first, log)
         let count = first.disk.callsCount - calls
-        _ = untouched
         for call in 0..<count {
             var stage = try Stage(seed: seed &+ UInt64(call))
             let log = try stage.open(durable: .zero).log
@@ -80,14 +80,16 @@ struct CompactionPowerCutTests {
             stage.disk.crash(at: stage.disk.callsCount + call % 23)
             let interrupted = try? stage.open(durable: stage.end)
             if interrupted == nil { stage.disk.restart(cut, seed: seed &+ UInt64(call) &* 31) }
-            stage.disk.heal()
+            stage.disk.crash(at: .max)
             let comment: Comment = "\(cut) at call \(call), seed \(seed)"
             let (reopened, report) = try interrupted ?? stage.open(durable: stage.end)
             try stage.check(reopened, report, from: reopened.logStartOffset, comment)
             if interrupted == nil {
                 try reopened.flush()
                 try reopened.compact(now: stage.clock.now())
-                #expect(try reopened.keyed().state == stage.model.filter { $0.offset >= reopened.logStartOffset }.state, comment)
+                #expect(
+                    try reopened.keyed().state == stage.model.filter { $0.offset >= reopened.logStartOffset }.state,
+                    comment)
             }
         }
     }

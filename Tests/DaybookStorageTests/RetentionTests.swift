@@ -162,6 +162,21 @@ struct RetentionTests {
         }
     }
 
+    @Test func `C22 no file goes before a checkpoint on disk says that its records are deleted`() throws {
+        let stage = try LogStage()
+        let disk = FaultyFileSystem()
+        let log = try stage.open(on: disk, epoch: 1).log
+        let model = try log.fill(8, clock: stage.clock)
+        disk.inject(Fault(.fail(.noSpace), [.write]) { $0.lastComponent?.string == "checkpoint.new" })
+        try log.raiseLogStart(to: log.logEndOffset)
+        #expect(throws: FileError.self) { try log.saveCheckpoint() }
+        // The log starts later in memory, and only there.
+        #expect(try log.takeExpiredSegments().isEmpty)
+        #expect(try stage.open(.killed).log.content().contents == model.contents)
+        try log.saveCheckpoint()
+        #expect(try !log.takeExpiredSegments().isEmpty)
+    }
+
     @Test func `C44 a reader with a plan in hand does not fail when its segment goes`() throws {
         let stage = try LogStage()
         let log = try stage.open().log

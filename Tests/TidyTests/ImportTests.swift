@@ -26,7 +26,8 @@ struct ImportTests {
             "DaybookText", "SystemPackage", "Synchronization",
         ],
         "DaybookCLI": cLibrary.union([
-            "ArgumentParser", "Daybook", "DaybookFiles", "DaybookStorage", "DaybookTesting", "DaybookText", "Foundation",
+            "ArgumentParser", "Daybook", "DaybookFiles", "DaybookStorage", "DaybookTesting", "DaybookText",
+            "Foundation",
             "FoundationEssentials", "Histogram", "SystemPackage", "Synchronization",
         ]),
     ]

@@ -91,7 +91,7 @@ struct DirectoryOpening: Sendable {
                     try AtomicFile.replace(layout.state, with: running.encoded(), in: fileSystem)
                 }
                 await flushWhatWasFound(partitions)
-                if report.findings.contains(where: { $0.kind == .corruption }) { await keepWatermarks(partitions) }
+                await rememberDamage(partitions)
             }
             report.duration = begun.duration(to: .now)
             return OpenedDirectory(
@@ -126,14 +126,11 @@ struct DirectoryOpening: Sendable {
 
     /// What tells damage in the last segment from a torn tail is made durable as soon as there is damage: a power cut would
     /// otherwise take that knowledge, and the next open would cut what it did not cut now.
-    private func keepWatermarks(_ partitions: [Partition]) async {
+    private func rememberDamage(_ partitions: [Partition]) async {
         await services.io.run {
-            for partition in partitions { partition.publishWatermark(isFinal: true) }
-            do throws(FileError) {
-                try services.watermarks.flush()
-                try uninterrupted { () throws(FileError) in try fileSystem.flushDirectory(layout.root) }
-            } catch {
-                // It can be derived: without it the next open scans more.
+            for partition in partitions where partition.withLog({ !$0.damage.isEmpty }) {
+                // Without it the next open may have to take damage for a torn tail; nothing else is lost.
+                do throws(FileError) { try partition.saveCheckpoint() } catch {}
             }
         }
     }

@@ -8,7 +8,8 @@ public import DaybookRecords
 public struct ReadResult: Sendable {
     /// One piece of the log.
     public enum Element: Sendable {
-        /// A batch; the first one of a read may begin before the offset asked for.
+        /// A batch; the first one of a read may begin before the offset asked for, and one behind a gap with records that
+        /// have been deleted.
         case batch(RecordBatch)
         /// Offsets that cannot be read, and why.
         case gap(Gap)

@@ -17,13 +17,13 @@ extension Partition {
     @discardableResult
     func deleteRecordsBlocking(before offset: Offset) throws(DaybookError) -> Offset {
         do throws(StorageError) {
-            let hasRisen = try withLog { log throws(StorageError) in
-                let before = log.logStartOffset
+            let isUnsaved = try withLog { log throws(StorageError) in
                 try log.raiseLogStart(to: offset)
-                return log.logStartOffset > before
+                return log.logStartOffset > log.savedLogStart
             }
-            if hasRisen {
-                // First of all for good: records may come back only as long as nobody was told that they are gone.
+            if isUnsaved {
+                // First of all for good: records may come back only as long as nobody was told that they are gone. An
+                // earlier attempt may have failed here.
                 do throws(FileError) { try saveCheckpoint() } catch { throw .file(error) }
                 publishWatermark(isFinal: true)
             }
@@ -106,8 +106,9 @@ extension Partition {
     func saveCheckpoint() throws(FileError) {
         // One at a time, and the newest: an older one must not be written over it.
         try checkpointing.withLock { _ throws(FileError) in
-            let (checkpoint, directory) = withLog { ($0.checkpoint, $0.directory) }
+            let (checkpoint, directory) = withLog { ($0.currentCheckpoint(), $0.directory) }
             try checkpoint.write(in: directory, services.fileSystem)
+            withLog { $0.noteSaved(checkpoint) }
         }
     }
 

@@ -60,7 +60,8 @@ package struct ReadPlan: Sendable {
                 }
                 let bytes = UnsafeRawBufferPointer(rebasing: rest[..<header.batchSize])
                 try header.verifyChecksum(of: bytes)
-                if let epoch = epochs.epoch(of: expected), epoch != header.leaderEpoch {
+                // Before the first known start only damage stands, which may look whole but for its epoch.
+                if let epoch = epochs.epoch(of: expected) ?? epochs.first?.epoch, epoch != header.leaderEpoch {
                     outcome.fail(.invalid(.epoch(expected: epoch, found: header.leaderEpoch), at: place(start)))
                     return outcome
                 }

@@ -80,7 +80,7 @@ package struct LogRecovery {
         let expired = zip(files, files.dropFirst()).prefix { $1.baseOffset <= logStartOffset }.map(\.0.baseOffset)
         files.removeFirst(expired.count)
         var segments: [Segment] = []
-        var recoveryPoint = max(knownRecoveryPoint, logStartOffset)
+        var recoveryPoint = max(knownRecoveryPoint, logStartOffset, checkpoint.durableTo)
         var times = AppendTimeBounds()
         for (index, file) in files.enumerated() {
             let segment = makeSegment(file.baseOffset)

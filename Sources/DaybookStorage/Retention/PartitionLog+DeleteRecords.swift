@@ -15,16 +15,18 @@ extension PartitionLog {
             throw .offsetOutOfRange(offset, available: logStartOffset..<recoveryPoint)
         }
         logStartOffset = max(logStartOffset, offset)
-        checkpoint.logStartOffset = logStartOffset
         checkInvariant()
     }
 
     /// Takes the segments out of the log that lie wholly below the log start, and says which files are to be removed.
     ///
-    /// Call only when the log start offset has been made durable. The last file of a log is never removed before another
+    /// None while no checkpoint on disk says that log start: after a crash they would be missing. The last file of a log is never removed before another
     /// one stands there: its name is what keeps offsets from being given a second time. Where the active segment goes, its
     /// successor's file is made here, durably. O(segments).
     package func takeExpiredSegments() throws(StorageError) -> ExpiredSegments {
+        guard savedLogStart >= logStartOffset else {
+            return ExpiredSegments(directory: directory, baseOffsets: [], pool: pool)
+        }
         let active = activeSegment
         if !active.facts.isEmpty, active.nextOffset <= logStartOffset, !active.hasUnflushedBytes, poison == nil {
             roll()

@@ -57,7 +57,8 @@ extension SimulatedOperation {
         /// No call fails and no byte rots: power cuts and killed processes only.
         package static let crashes = Weights([
             .append: 60, .appendConcurrently: 6, .flush: 5, .read: 8, .lookAtOffsets: 6, .createTopic: 1,
-            .alterTopic: 1, .deleteTopic: 1, .reopen: 1, .deleteRecords: 3, .housekeep: 3, .pause: 6, .kill: 2, .killSoon: 2, .cutPower: 2,
+            .alterTopic: 1, .deleteTopic: 1, .reopen: 1, .deleteRecords: 3, .housekeep: 3, .pause: 6, .kill: 2,
+            .killSoon: 2, .cutPower: 2,
             .cutPowerSoon: 4,
         ])
     }

@@ -191,9 +191,12 @@ extension Simulation {
     private func recount(_ partitions: [(TopicPartition, PartitionOffsets)]) throws {
         for (topicPartition, offsets) in partitions {
             let folder = FilePath(Self.directory).appending(topicPartition.description)
-            let size = disk.look(into: folder).reduce(0) {
-                $0 + (SegmentName.baseOffset(ofLog: $1.name) == nil ? 0 : $1.size)
-            }
+            let segments = disk.look(into: folder).compactMap { file in
+                SegmentName.baseOffset(ofLog: file.name).map { (base: $0, size: file.size) }
+            }.sorted { $0.base < $1.base }
+            // What lies wholly below the log start waits for its removal and is not counted.
+            let deleted = zip(segments, segments.dropFirst()).prefix { $1.base <= offsets.logStartOffset }.count
+            let size = segments.dropFirst(deleted).reduce(0) { $0 + $1.size }
             guard size == offsets.size.rawValue else {
                 throw Violation("\(topicPartition) counts \(offsets.size) and has \(size) bytes")
             }
