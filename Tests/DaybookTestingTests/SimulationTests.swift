@@ -18,7 +18,7 @@ import Testing
     }
 
     @Test(arguments: UInt64(1)...4)
-    func `A history of crashes alone breaks no promise`(seed: UInt64) {
+    func `C25 a history of killed processes and power cuts breaks no promise`(seed: UInt64) {
         var options = SimulationOptions()
         options.weights = .crashes
         expectKept(seed: seed, steps: 150, options)
