@@ -49,7 +49,7 @@ struct CheckpointTrustTests {
         let ahead = log.logEndOffset.advanced(by: 10)
         log.checkpoint.logStartOffset = ahead
         log.checkpoint.cleanedTo = ahead.advanced(by: 90)
-        try log.saveCheckpoint()
+        try log.checkpoint.write(in: stage.directory, PosixFileSystem())
         try log.close()
         for before in [LogStage.Before.clean, .killed, .unknown] {
             let (again, _) = try stage.open(before, epoch: 1)
