@@ -32,6 +32,10 @@ package final class PartitionLog {
     package var checkpoint: PartitionCheckpoint
     /// The log start offset that a checkpoint on disk says. Files go only when it has caught up.
     package private(set) var savedLogStart: Offset
+    /// Where the log started when it was opened.
+    private let recoveredLogStart: Offset
+    /// The log start offset that others may be told of: one that no crash takes back.
+    package var promisedLogStart: Offset { max(savedLogStart, recoveredLogStart) }
     /// Base offsets of segments that are no part of the log any more and whose files are still there.
     var leftovers: Set<Offset>
 
@@ -61,6 +65,7 @@ package final class PartitionLog {
         latestTime = now
         self.checkpoint = checkpoint
         savedLogStart = checkpoint.logStartOffset
+        recoveredLogStart = logStartOffset
         self.leftovers = leftovers
         self.access = access
         self.hasUnflushedNames = hasUnflushedNames

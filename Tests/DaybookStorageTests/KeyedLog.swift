@@ -89,7 +89,7 @@ struct LogOwner: CompactionOwner {
     var beforeEach: ((Int) throws -> Void)?
 
     func pace(_ bytes: Int) throws { try beforeEach?(bytes) }
-    func withLog<R>(_ body: (PartitionLog) throws -> R) throws -> R { try body(log) }
+    func withLog<R: Sendable>(_ body: (PartitionLog) throws -> R) throws -> R { try body(log) }
     func saveCheckpoint() throws { try log.saveCheckpoint() }
     func note(_ progress: CompactionProgress) {}
 }

@@ -6,6 +6,7 @@ import DaybookFiles
 import DaybookTesting
 import Foundation
 import Synchronization
+import SystemPackage
 import Testing
 
 @Suite("Housekeeping")
@@ -155,6 +156,30 @@ struct HousekeepingTests {
         }
     }
 
+    @Test func `C45 a deletion that could not be written down is not told to the next incarnation`() async throws {
+        let clock = ManualClock()
+        let disk = FaultyFileSystem()
+        try await withDirectory { directory in
+            let settings = configuration(clock).with(fileSystem: disk, clock: clock)
+            let orders = try partition()
+            var daybook = try await Daybook.open(directory, configuration: settings)
+            try await daybook.createTopic("orders", configuration: topic())
+            try await fill(daybook, clock, 50)
+            disk.inject(Fault(.fail(.noSpace), [.write]) { $0.lastComponent?.string == "checkpoint.new" })
+            let error = await #expect(throws: DaybookError.self) { try await daybook.deleteRecords(orders, before: 33) }
+            #expect(error?.code == .diskFull)
+            try await daybook.close()
+            // Its watermark is not flushed while it is open: a power cut could take back what it told.
+            daybook = try await Daybook.open(directory, configuration: settings)
+            #expect(try await daybook.offsets(orders).logStartOffset == 0)
+            #expect(try await daybook.deleteRecords(orders, before: 33) == 33)
+            try await daybook.close()
+            daybook = try await Daybook.open(directory, configuration: settings)
+            #expect(try await daybook.offsets(orders).logStartOffset == 33)
+            try await daybook.close()
+        }
+    }
+
     @Test func `Compaction keeps the newest of each key for readers here and in other processes`() async throws {
         let clock = ManualClock()
         try await withDirectory { directory in
@@ -180,6 +205,26 @@ struct HousekeepingTests {
             try await daybook.close()
             let verified = try await Daybook.verify(directory)
             #expect(verified.isClean, "\(verified.findings)")
+        }
+    }
+
+    @Test func `C61 a compaction that the disk stopped is reported until the directory is opened again`() async throws {
+        let clock = ManualClock()
+        let disk = FaultyFileSystem()
+        try await withDirectory { directory in
+            let settings = configuration(clock).with(fileSystem: disk, clock: clock)
+            var daybook = try await Daybook.open(directory, configuration: settings)
+            try await daybook.createTopic("orders", configuration: topic(.compact))
+            try await fill(daybook, clock, 200)
+            let newest = try await daybook.content(try partition()).records.suffix(5).map(\.record)
+            disk.inject(Fault(.fail(.ioError), [.rename]) { $0.string.hasSuffix(".log.cleaned") })
+            for _ in 0..<3 { #expect(try await daybook.housekeep().findings.map(\.kind) == [.failure]) }
+            #expect(try await daybook.content(try partition()).records.suffix(5).map(\.record) == newest)
+            try await daybook.close()
+            daybook = try await Daybook.open(directory, configuration: settings)
+            #expect(try await daybook.housekeep().findings.map(\.kind) == [.compacted])
+            #expect(try await daybook.content(try partition()).records.suffix(5).map(\.record) == newest)
+            try await daybook.close()
         }
     }
 

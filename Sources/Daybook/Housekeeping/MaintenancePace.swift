@@ -27,13 +27,7 @@ struct PartitionCompaction: CompactionOwner {
 
     func pace(_ bytes: Int) throws { try pace.take(bytes, for: partition) }
 
-    func withLog<R>(_ body: (PartitionLog) throws -> R) throws -> R {
-        try partition.state.withLock { state in
-            // Safety: what leaves is a value or a plan; both may be used without the lock.
-            nonisolated(unsafe) let result = Result { try body(state.log) }
-            return result
-        }.get()
-    }
+    func withLog<R: Sendable>(_ body: (PartitionLog) throws -> R) throws -> R { try partition.withLog(body) }
 
     func saveCheckpoint() throws { try partition.saveCheckpoint() }
     func note(_ progress: CompactionProgress) { partition.compaction.withLock { $0 = progress } }

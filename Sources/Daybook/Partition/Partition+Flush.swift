@@ -163,7 +163,7 @@ extension Partition {
             (state.published, state.publishedAt) = (log.recoveryPoint, now)
             return Watermark(
                 topicID: topicID, partition: topicPartition.partition, highWatermark: log.recoveryPoint,
-                logStartOffset: log.logStartOffset, leaderEpoch: log.leaderEpoch)
+                logStartOffset: log.promisedLogStart, leaderEpoch: log.leaderEpoch)
         }
         guard let watermark else { return }
         do throws(FileError) {

@@ -60,6 +60,13 @@ extension Partition {
         _ policy: CompactionPolicy, now: Timestamp, force: Bool, pace: MaintenancePace
     ) throws -> CompactionProgress? {
         try maintenance.withLockIfAvailable { _ -> CompactionProgress? in
+            // Names that may not be durable are not trusted again: recovery goes on with the swap.
+            guard withLog({ $0.checkpoint.swap == nil }) else {
+                throw DaybookError(
+                    .inputOutput,
+                    "An earlier compaction was refused by the disk while its segment took the place of others; open the "
+                        + "directory again to go on with it", topicPartition: topicPartition)
+            }
             let plan = try withLog { log throws(StorageError) in
                 try log.planCompaction(policy, now: now, force: force)
             }

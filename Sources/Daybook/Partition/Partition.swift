@@ -114,7 +114,8 @@ final class Partition: Sendable {
     /// Looking costs a few small calls; the log is opened anew only when something has changed, because that may scan as
     /// much as the writer has not summed up yet.
     func refreshIfReadOnly(upTo offset: Offset) throws(DaybookError) {
-        if state.withLock({ offset < $0.log.recoveryPoint }) { return }
+        // A writer's log needs no look, and a read of it not one lock more.
+        if reopening == nil || state.withLock({ offset < $0.log.recoveryPoint }) { return }
         try reopenIfChanged()
     }
 

@@ -27,7 +27,7 @@ package protocol CompactionOwner {
     /// Called with the bytes of each batch that is read; waits to keep a rate, and throws to stop the compaction.
     func pace(_ bytes: Int) throws
     /// Runs `body` with the log to itself; `body` does not block for long.
-    func withLog<R>(_ body: (PartitionLog) throws -> R) throws -> R
+    func withLog<R: Sendable>(_ body: (PartitionLog) throws -> R) throws -> R
     /// Writes the log's checkpoint down, durably, without the log's lock.
     func saveCheckpoint() throws
     /// Called when something has been achieved.

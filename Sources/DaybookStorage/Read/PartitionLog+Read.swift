@@ -26,7 +26,8 @@ extension PartitionLog {
     /// Decides where to read. `limit` is what the reader may see: `recoveryPoint` or `logEndOffset`.
     ///
     /// The plan covers at most `maximumBytes`, but at least one batch. May read the index of a sealed segment, or scan
-    /// the segment when the index is of no use. What was deleted is a gap. Throws `.offsetOutOfRange` below zero and behind the limit.
+    /// the segment when the index is of no use. What was deleted is a gap. Throws `.offsetOutOfRange` below zero and behind
+    /// the limit.
     package func planRead(from offset: Offset, limit: Offset, maximumBytes: Int) throws(StorageError) -> ReadDecision {
         guard offset >= .zero, offset <= limit else {
             throw .offsetOutOfRange(offset, available: logStartOffset..<max(logStartOffset, limit))
