@@ -68,7 +68,8 @@ extension Daybook {
             return (topic, partitions)
         }
         // Nobody may be at work on the files when they go; whether they became durable does not matter any more.
-        for partition in partitions { _ = await partition.close() }
+        let reason = DaybookError(.unknownTopic, "Topic \(topic.name) has been deleted")
+        for partition in partitions { _ = await partition.close(reason) }
         try await changingTopics { daybook throws in try daybook.removeFolders(of: topic) }
     }
 

@@ -44,11 +44,12 @@ extension Partition {
 
     /// Appends one batch of the queue; returns whether its sender waits for a flush.
     private func appendForLater(_ request: AppendRequest) -> Bool {
-        let result = state.withLock { state -> Result<BatchReceipt, DaybookError>? in
+        let (result, woken) = state.withLock { state -> (Result<BatchReceipt, DaybookError>?, [Watcher]) in
             do throws(DaybookError) {
                 let appended = try append(request.batch, &state)
+                let woken = state.takeReadable()
                 guard request.durability == .durable else {
-                    return .success(BatchReceipt(appended, topicPartition, .osCache))
+                    return (.success(BatchReceipt(appended, topicPartition, .osCache)), woken)
                 }
                 let receipt = BatchReceipt(appended, topicPartition, .durable)
                 let completion = request.completion
@@ -56,18 +57,19 @@ extension Partition {
                     Waiter(offset: appended.nextOffset) { error in
                         completion(error.map { .failure($0) } ?? .success(receipt))
                     })
-                return nil
+                return (nil, woken)
             } catch {
-                return .failure(error)
+                return (.failure(error), [])
             }
         }
+        wake(woken)
         guard let result else { return true }
         request.completion(result)
         return false
     }
 
     private func append(_ batch: EncodedBatch, _ state: inout State) throws(DaybookError) -> AppendResult {
-        guard !state.isClosed else { throw .closed }
+        if let ending = state.ending { throw ending }
         let now = services.clock.now()
         // A log that is out of service says so, whatever room there is.
         if state.log.poison == nil { try services.space.admit(batch.count, at: now) }
@@ -96,9 +98,10 @@ extension Partition {
             submit(AppendRequest(batch: batch, durability: durability) { answer.give($0) })
             return try answer.wait().get()
         }
-        let outcome = state.withLock { state -> Result<AppendResult, DaybookError> in
-            Result { () throws(DaybookError) in try append(batch, &state) }
+        let (outcome, woken) = state.withLock { state -> (Result<AppendResult, DaybookError>, [Watcher]) in
+            (Result { () throws(DaybookError) in try append(batch, &state) }, state.takeReadable())
         }
+        wake(woken)
         // Whoever came meanwhile is served by the I/O threads.
         let hasFollowers = inbox.withLock { inbox in
             inbox.isDraining = !inbox.requests.isEmpty

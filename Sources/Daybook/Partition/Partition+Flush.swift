@@ -30,12 +30,12 @@ extension Partition {
     /// Flushes until nobody waits. `isFlushing` is set by the caller and cleared here.
     private func flushLoop() {
         // Published between flushes too: senders that never pause must not keep readers elsewhere in the past.
-        while flushOnce() { publishWatermark() }
+        while flushOnce(here: true) { publishWatermark() }
         publishWatermark()
     }
 
-    /// One flush; returns whether there is reason for another one.
-    private func flushOnce() -> Bool {
+    /// One flush; returns whether there is reason for another one. `here`: readers may be woken on this thread.
+    private func flushOnce(here: Bool) -> Bool {
         let (ticket, refused) = state.withLock { state -> (FlushTicket?, [Waiter]) in
             do throws(StorageError) {
                 if state.log.needsFlush { return (try state.log.beginFlush(), []) }
@@ -51,21 +51,23 @@ extension Partition {
             return false
         }
         let outcome = ticket.run()
-        let (waiters, goesOn) = state.withLock { state -> ([Waiter], Bool) in
+        let (waiters, woken, goesOn) = state.withLock { state -> ([Waiter], [Watcher], Bool) in
             do throws(StorageError) {
                 try state.log.finishFlush(outcome)
                 let done = state.takeWaiters(reached: outcome.nextOffset)
                 if state.waiters.isEmpty { _ = state.finishFlushing(reached: outcome.nextOffset) }
                 // Appends that nobody waits for are flushed by the timer.
                 if state.waiters.isEmpty && state.log.needsFlush { scheduleFlush(&state) }
-                return (done, !state.waiters.isEmpty)
+                return (done, state.takeReadable(), !state.waiters.isEmpty)
             } catch {
                 state.isFlushing = false
                 defer { state.waiters = [] }
-                return (state.waiters, false)
+                return (state.waiters, [], false)
             }
         }
         answer(waiters)
+        // A reader on this thread must not hold up a flush that somebody waits for.
+        wake(woken, here: here && !goesOn)
         return goesOn
     }
 
@@ -95,7 +97,7 @@ extension Partition {
         // Nobody is flushing: this thread can, and saves two changes of threads. It flushes once; whoever came meanwhile is
         // served by the flushers.
         if isOurs {
-            if flushOnce() { services.flushers.submit { self.flushLoop() } }
+            if flushOnce(here: false) { services.flushers.submit { self.flushLoop() } }
             publishWatermark()
         }
         let failure = BlockingAnswer<DaybookError?>()

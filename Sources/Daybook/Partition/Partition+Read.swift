@@ -85,7 +85,8 @@ extension Partition {
 }
 
 extension PartitionLog {
-    fileprivate func limit(_ isolation: Isolation) -> Offset {
+    /// Where readers stop, exclusive.
+    func limit(_ isolation: Isolation) -> Offset {
         switch isolation {
         case .durable: recoveryPoint
         case .pageCache: logEndOffset

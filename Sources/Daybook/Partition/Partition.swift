@@ -37,11 +37,16 @@ final class Partition: Sendable {
         /// A background flush is due; the timer will ask for it.
         var isFlushScheduled = false
         var waiters: [Waiter] = []
+        /// Those who wait for something to read: see `Partition+Waiting`.
+        var watchers = Watchers()
+        /// Somebody waits for what another process writes, and it will be looked at.
+        var isPolling = false
         /// The high watermark that was last written to the watermark file, and when.
         var published: Offset?
         var publishedAt: Duration?
         var isPublishScheduled = false
-        var isClosed = false
+        /// Why the partition takes no appends any more and lets nobody wait: it is closed, or its topic has been deleted.
+        var ending: DaybookError?
     }
 
     /// Somebody who wants to know when everything below `offset` is durable.
@@ -57,7 +62,7 @@ final class Partition: Sendable {
     }
 
     /// Opens the log anew, for partitions of a directory that was opened for reading.
-    private let reopening: LogReopening?
+    let reopening: LogReopening?
 
     init(_ log: PartitionLog, topic: Topic, services: PartitionServices, reopening: LogReopening? = nil) {
         self.reopening = reopening
@@ -86,12 +91,16 @@ final class Partition: Sendable {
     }
 
     /// Whether maintenance has to end.
-    var isClosing: Bool { state.withLock { $0.isClosed } }
+    var isClosing: Bool { state.withLock { $0.ending != nil } }
 
     /// Takes no more appends, flushes what there is and closes the files. Returns whether everything is durable; if not,
-    /// the directory must not be marked as properly closed.
-    func close() async -> Bool {
-        state.withLock { $0.isClosed = true }
+    /// the directory must not be marked as properly closed. Who waits for something to read is told `reason`.
+    func close(_ reason: DaybookError = .closed) async -> Bool {
+        let watchers = state.withLock { state in
+            state.ending = state.ending ?? reason
+            return state.watchers.takeAll()
+        }
+        wake(watchers, with: reason)
         do { try await flush() } catch {}  // the log knows: see below
         let partition = self
         return await services.io.run {
@@ -128,7 +137,11 @@ final class Partition: Sendable {
             let appearance = try reopening.look()
             if appearance == state.withLock({ $0.appearance }) { return false }
             let fresh = try reopening.open()
-            state.withLock { ($0.log, $0.appearance) = (fresh.log, appearance) }
+            let woken = state.withLock { state in
+                (state.log, state.appearance) = (fresh.log, appearance)
+                return state.takeReadable()
+            }
+            wake(woken)
             return true
         } catch let error as FileError {
             throw DaybookError(error, topicPartition)
