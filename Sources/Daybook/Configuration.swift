@@ -28,6 +28,10 @@ public struct Configuration: Sendable {
     /// recovery need room too, and a disk that is full to the last byte makes flushes fail, which ends a partition's
     /// promises. Zero: appends go on until the system refuses.
     public var reservedSpace: ByteCount = .mebibytes(64)
+    /// Partitions of each topic in which Daybook keeps its own records, when it is made; afterwards the topic has what it
+    /// has. One flush serves everybody who commits to one partition at the same time, and so many partitions are flushed
+    /// side by side. Default: 8, as many as there are threads for flushes; Kafka's 50 are for spreading load over brokers.
+    public var internalTopicPartitions = 8
     /// Retention, compaction and scrubbing.
     public var housekeeping = HousekeepingConfiguration()
 
@@ -58,6 +62,11 @@ public struct Configuration: Sendable {
             ("ioThreads", ioThreads), ("flushThreads", flushThreads), ("openFilesLimit", openFilesLimit ?? 1),
         ] where value < 1 {
             throw DaybookError(.invalidConfiguration, "\(name) is \(value); use a number from 1 upwards")
+        }
+        guard Topic.partitionsCounts.contains(internalTopicPartitions) else {
+            throw DaybookError(
+                .invalidConfiguration,
+                "internalTopicPartitions is \(internalTopicPartitions); use a number from 1 to 100000")
         }
         guard reservedSpace.rawValue >= 0 else {
             throw DaybookError(.invalidConfiguration, "reservedSpace is \(reservedSpace.rawValue); use 0 or more bytes")

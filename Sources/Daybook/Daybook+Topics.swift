@@ -8,8 +8,13 @@ internal import SystemPackage
 internal import Synchronization
 
 extension Daybook {
-    /// The topics, by name.
-    public var topics: [Topic] { state.withLock { $0.registry.sorted.filter { !$0.isDeleting } } }
+    /// The topics, by name, without those in which Daybook keeps its own records.
+    public var topics: [Topic] { topics(includingInternal: false) }
+
+    /// The topics, by name; with those in which Daybook keeps its own records, if they are asked for.
+    public func topics(includingInternal: Bool) -> [Topic] {
+        state.withLock { $0.registry.sorted.filter { !$0.isDeleting && (includingInternal || !$0.isInternal) } }
+    }
 
     /// The topic of that name; throws `.unknownTopic`.
     public func topic(_ name: String) throws(DaybookError) -> Topic {
@@ -20,8 +25,9 @@ extension Daybook {
 
     /// Creates a topic; durable when it returns.
     ///
-    /// Throws `.invalidTopic`, `.invalidConfiguration`, or `.topicExists`, also when the name equals another one after
-    /// `.` has become `_`, because Kafka's metrics would mix them up.
+    /// Throws `.invalidTopic`, `.invalidConfiguration`, `.internalTopic` for the names of Daybook's own topics, or
+    /// `.topicExists`, also when the name equals another one after `.` has become `_`, because Kafka's metrics would mix
+    /// them up.
     @discardableResult
     public func createTopic(
         _ name: String, partitions: Int = 1, configuration: TopicConfiguration = TopicConfiguration()
@@ -31,6 +37,7 @@ extension Daybook {
         do { topicName = try TopicName(name) } catch {
             throw DaybookError(.invalidTopic, error.description, cause: error)
         }
+        try Self.refuseNameOfInternal(topicName)
         guard Topic.partitionsCounts.contains(partitions) else {
             throw DaybookError(.invalidTopic, "\(partitions) is no partition count; use a number from 1 to 100000")
         }
@@ -47,6 +54,9 @@ extension Daybook {
         return try await changingTopics { daybook throws in
             var topic = try daybook.topic(name)
             for (name, value) in settings { try topic.configuration.set(name, to: value) }
+            if topic.configuration.retention.policy.deletes {
+                try Self.refuseInternal(topic.name, "stays compacted, and nothing in it is deleted for its age or size")
+            }
             try daybook.save { $0.put(topic) }
             for partition in topic.partitions.compactMap({ daybook.openPartition($0) }) {
                 partition.apply(topic.configuration)
@@ -60,6 +70,7 @@ extension Daybook {
         try requireWritable()
         let (topic, partitions) = try await changingTopics { daybook throws in
             var topic = try daybook.topic(name)
+            try Self.refuseInternal(topic.name, "cannot be deleted")
             topic.isDeleting = true
             try daybook.save { $0.put(topic) }
             let partitions = daybook.state.withLock { state in
@@ -84,7 +95,7 @@ extension Daybook {
     // MARK: steps, on an I/O thread
 
     /// Topics change one at a time.
-    private func changingTopics<R: Sendable>(_ change: @escaping @Sendable (Daybook) throws -> R) async throws -> R {
+    func changingTopics<R: Sendable>(_ change: @escaping @Sendable (Daybook) throws -> R) async throws -> R {
         let daybook = self
         do {
             return try await services.io.run { () throws in
@@ -99,7 +110,7 @@ extension Daybook {
         }
     }
 
-    private func create(
+    func create(
         _ name: TopicName, partitions: Int32, _ configuration: TopicConfiguration
     ) throws -> Topic {
         let registry = state.withLock { $0.registry }

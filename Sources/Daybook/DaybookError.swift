@@ -12,7 +12,7 @@ public struct DaybookError: Error, Sendable, CustomStringConvertible {
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Kind: String {
             case directoryLocked, directoryUnusable, directoryIsSnapshot, unsupportedFormat, readOnly, closed
-            case unknownTopic, unknownPartition, topicExists, invalidTopic, invalidConfiguration
+            case unknownTopic, unknownPartition, topicExists, invalidTopic, internalTopic, invalidConfiguration
             case recordTooLarge, invalidRecord, offsetOutOfRange, divergedHistory
             case partitionFailed, inputOutput, damaged, planOutdated, diskFull
         }
@@ -36,6 +36,8 @@ public struct DaybookError: Error, Sendable, CustomStringConvertible {
         public static let topicExists = Code(.topicExists)
         /// The topic's name or partition count is not allowed.
         public static let invalidTopic = Code(.invalidTopic)
+        /// The topic is Daybook's own: only Daybook writes to it, makes it or deletes it.
+        public static let internalTopic = Code(.internalTopic)
         /// A configuration name or value is not allowed.
         public static let invalidConfiguration = Code(.invalidConfiguration)
         /// A record is larger than the topic's `max.message.bytes`.

@@ -31,12 +31,13 @@ extension Daybook {
     /// Deletes the records of a partition before `offset`, durably: it returns the new log start offset. Readers that ask for
     /// them get a gap. Segments that hold nothing else leave the disk.
     ///
-    /// Throws `.offsetOutOfRange` above the high watermark. When it throws `.inputOutput` the records may be gone or not; call
-    /// it again.
+    /// Throws `.offsetOutOfRange` above the high watermark, and `.internalTopic`. When it throws `.inputOutput` the records
+    /// may be gone or not; call it again.
     @discardableResult
     public func deleteRecords(_ topicPartition: TopicPartition, before offset: Offset) async throws -> Offset {
         try requireWritable()
         let partition = try partition(topicPartition)
+        try Self.refuseInternal(topicPartition.topic, "loses no records but by compaction")
         return try await services.io.run { () throws(DaybookError) in
             try partition.deleteRecordsBlocking(before: offset)
         }
@@ -70,7 +71,7 @@ extension Daybook {
     /// quarantine as a copy and reported; readers get a gap for it. Reads at the configured rate.
     public func scrub(_ topic: String? = nil) async throws -> [TopicPartition: ScrubStatus] {
         try requireWritable()
-        let topics = try topic.map { [try self.topic($0)] } ?? self.topics
+        let topics = try topic.map { [try self.topic($0)] } ?? topics(includingInternal: true)
         let partitions = try topics.flatMap(\.partitions).map { try partition($0) }
         let pace = pace()
         return try await services.maintenance.run { () throws in
@@ -129,7 +130,7 @@ extension Daybook {
         let pace = pace(isCancelled)
         var report = HousekeepingReport()
         report.clockJump = housekeeping.time.jump
-        for topic in topics {
+        for topic in topics(includingInternal: true) {
             for topicPartition in topic.partitions {
                 guard pace.mayGoOn(), let partition = try? partition(topicPartition) else { continue }
                 do {

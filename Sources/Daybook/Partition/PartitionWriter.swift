@@ -70,6 +70,7 @@ extension Daybook {
     ) throws -> PartitionWriter {
         let partition = try partition(topicPartition)
         let topic = try topic(topicPartition.topic.description)
+        try Self.refuseInternal(topic.name, "takes no records from others")
         guard !isReadOnly else {
             throw DaybookError(.readOnly, "The directory was opened for reading; open it for writing to append")
         }

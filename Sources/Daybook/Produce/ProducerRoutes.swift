@@ -31,6 +31,7 @@ final class ProducerRoutes: Sendable {
         }
         if let known { return known }
         let topic = try shared.daybook.topic(name)
+        try Daybook.refuseInternal(topic.name, "takes no records from others")
         let partitions = try topic.partitions.map { try shared.daybook.partition($0) }
         let sticky = StickyPartition(count: topic.partitionsCount)
         let accumulators = partitions.map { Accumulator($0, topic, sticky, shared) }

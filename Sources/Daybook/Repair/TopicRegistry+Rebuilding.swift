@@ -31,8 +31,8 @@ extension TopicRegistry {
 
     private static func topic(_ name: TopicName, _ count: Int32, _ id: UInt64, _ slot: Int) -> Topic {
         Topic(
-            name: name, partitionsCount: count, id: id, created: .none, configuration: TopicConfiguration(),
-            firstSlot: slot)
+            name: name, partitionsCount: count, id: id, created: .none,
+            configuration: InternalTopic.configuration(of: name), firstSlot: slot)
     }
 
     /// What the first sound sidecar of a partition says.

@@ -149,7 +149,7 @@ package struct TopicRegistry: Equatable {
             put(
                 Topic(
                     name: name, partitionsCount: count, id: UInt64.random(in: 1 ... .max), created: .none,
-                    configuration: TopicConfiguration(), firstSlot: nextSlot))
+                    configuration: InternalTopic.configuration(of: name), firstSlot: nextSlot))
         }
     }
 }

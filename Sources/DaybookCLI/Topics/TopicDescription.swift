@@ -8,6 +8,8 @@ import Daybook
 struct TopicList: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "list", abstract: "List the topics.")
 
+    @Flag(help: "List the topics in which Daybook keeps its own records as well.")
+    var `internal` = false
     @Flag(help: "Print one JSON array.")
     var json = false
     @OptionGroup var data: DataOptions
@@ -16,13 +18,16 @@ struct TopicList: AsyncParsableCommand {
         let directory = try data.directory()
         try await withReader(directory) { daybook in
             var rows: [(topic: Topic, sum: OffsetSum)] = []
-            for topic in daybook.topics { rows.append((topic, try await daybook.offsetSum(topic))) }
+            for topic in daybook.topics(includingInternal: `internal`) {
+                rows.append((topic, try await daybook.offsetSum(topic)))
+            }
             if json {
                 let values = rows.map { topic, sum -> JSONValue in
                     [
                         "name": .string(topic.name.description), "partitions": .integer(topic.partitionsCount),
                         "records": .integer(sum.recordsCount), "size": .integer(sum.size),
                         "segments": .integer(sum.segmentsCount), "created": topic.createdJSON,
+                        "internal": .bool(topic.isInternal),
                     ]
                 }
                 return try StandardStream.output.writeLine(JSONValue.array(values).text)

@@ -41,6 +41,7 @@ struct TopicCommandTests {
         try command.succeed("topic", "create", "orders")
         #expect(try command.fail("topic", "create", "orders").contains("exists already"))
         #expect(try command.fail("topic", "create", "a b").contains("is not allowed"))
+        #expect(try command.fail("topic", "create", "__consumer_offsets").contains("kept for the records of Daybook"))
         #expect(try command.fail("topic", "create", "x", "--partitions", "0").contains("from 1 to"))
         #expect(try command.fail("topic", "create", "x", "--config", "colour=red").contains("segment.bytes"))
         #expect(try command.fail("topic", "create", "x", "--config", "segment.bytes=red").contains("64MiB"))
