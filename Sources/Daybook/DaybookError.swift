@@ -15,6 +15,8 @@ public struct DaybookError: Error, Sendable, CustomStringConvertible {
             case unknownTopic, unknownPartition, topicExists, invalidTopic, internalTopic, invalidConfiguration
             case recordTooLarge, invalidRecord, offsetOutOfRange, divergedHistory
             case partitionFailed, inputOutput, damaged, planOutdated, diskFull
+            case outOfOrderSequence, duplicateSequence, producerFenced, coordinatorFenced, transactionOpen,
+                offsetConflict
         }
         private let kind: Kind
         private init(_ kind: Kind) { self.kind = kind }
@@ -56,6 +58,18 @@ public struct DaybookError: Error, Sendable, CustomStringConvertible {
         public static let diskFull = Code(.diskFull)
         /// The directory is not what it was when the repair was planned.
         public static let planOutdated = Code(.planOutdated)
+        /// A batch of an idempotent producer does not follow its last one.
+        public static let outOfOrderSequence = Code(.outOfOrderSequence)
+        /// A batch of an idempotent producer was appended long ago: it is in the log, and its offsets are not known any more.
+        public static let duplicateSequence = Code(.duplicateSequence)
+        /// Another producer has taken this one's place, with a higher epoch: this one can do nothing any more.
+        public static let producerFenced = Code(.producerFenced)
+        /// A newer coordinator has taken over the ending of transactions.
+        public static let coordinatorFenced = Code(.coordinatorFenced)
+        /// A batch outside of the transaction that its producer has open in the partition.
+        public static let transactionOpen = Code(.transactionOpen)
+        /// A conditional append found the log at another offset; `offset` is where it goes on.
+        public static let offsetConflict = Code(.offsetConflict)
         /// Bytes on disk are not what was written.
         public static let damaged = Code(.damaged)
 
@@ -98,6 +112,12 @@ extension DaybookError {
         case .invalidBatch: code = .invalidRecord
         case .offsetOutOfRange(let wanted, _): (code, offset) = (.offsetOutOfRange, wanted)
         case .divergedHistory(_, let wanted, _): (code, offset) = (.divergedHistory, wanted)
+        case .outOfOrderSequence: code = .outOfOrderSequence
+        case .duplicateSequence: code = .duplicateSequence
+        case .producerFenced: code = .producerFenced
+        case .coordinatorFenced: code = .coordinatorFenced
+        case .transactionOpen: code = .transactionOpen
+        case .offsetConflict(_, let actual): (code, offset) = (.offsetConflict, actual)
         }
         self.init(code, error.description, topicPartition: topicPartition, offset: offset, cause: error)
     }

@@ -31,6 +31,20 @@ package struct ControlRecord: Hashable, Sendable {
         coordinatorEpoch = value.withUnsafeBytes { $0.bigEndian(at: 2, as: Int32.self) }
     }
 
+    /// The marker that a control batch holds; nil for a batch of any other kind. `batch` is exactly the bytes that `header`
+    /// was decoded from.
+    package init?(in batch: UnsafeRawBufferPointer, _ header: BatchHeader) {
+        guard header.isControl, header.isTransactional, header.recordsCount == 1 else { return nil }
+        var found: ControlRecord?
+        do {
+            try RecordDecoder().forEachRecord(in: batch, header) { found = ControlRecord(key: $0.key, value: $0.value) }
+        } catch {
+            return nil
+        }
+        guard let found else { return nil }
+        self = found
+    }
+
     /// The marker as a batch of its own: 78 bytes, one offset, uncompressed, transactional, with no sequence.
     package func batch(producer: ProducerID, epoch: Int16, timestamp: Timestamp) -> EncodedBatch {
         let key: [UInt8] = [0, 0, 0, UInt8(kind.rawValue)]

@@ -14,17 +14,19 @@ package struct LogConfiguration: Sendable, Hashable {
     /// An index entry is made when this many bytes have gone by since the last one.
     package var indexIntervalBytes: ByteCount
     package var timestampType: TimestampType
+    package var producers: ProducerLimits
 
     package init(
         segmentBytes: ByteCount = .mebibytes(128), segmentMilliseconds: Int64 = 7 * 24 * 3_600_000,
         maximumBatchBytes: ByteCount = .mebibytes(8), indexIntervalBytes: ByteCount = .kibibytes(32),
-        timestampType: TimestampType = .create
+        timestampType: TimestampType = .create, producers: ProducerLimits = ProducerLimits()
     ) {
         self.segmentBytes = segmentBytes
         self.segmentMilliseconds = segmentMilliseconds
         self.maximumBatchBytes = maximumBatchBytes
         self.indexIntervalBytes = indexIntervalBytes
         self.timestampType = timestampType
+        self.producers = producers
     }
 }
 

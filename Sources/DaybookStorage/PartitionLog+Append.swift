@@ -12,20 +12,56 @@ package struct AppendResult: Sendable, Hashable {
     package let nextOffset: Offset
     /// When the log appended it; never before the append time of an earlier batch.
     package let appendTime: Timestamp
+    /// The batch was in the log already: nothing has been appended, and the offsets and the time are the original's.
+    package var isDuplicate = false
+}
+
+extension AppendResult {
+    fileprivate init(repeating original: ProducedBatch) {
+        baseOffset = original.baseOffset
+        nextOffset = original.nextOffset
+        appendTime = original.appendTime
+        isDuplicate = true
+    }
 }
 
 extension PartitionLog {
     /// Appends a whole batch, which the log stamps with its offsets and epoch. One write call; O(size of the batch).
     ///
     /// The bytes are in the page cache when it returns. `now` is the append time, unless the clock has gone back: then
-    /// the last append time is used again. Throws `.poisoned`, `.invalidBatch` when the batch is larger than allowed, or
-    /// `.file` when the system refused: the log is then as before. If not even that can be restored it is poisoned.
-    package func append(_ batch: EncodedBatch, now: Timestamp) throws(StorageError) -> AppendResult {
+    /// the last append time is used again. A batch of an identified producer is taken once: a repetition of one of its last
+    /// five is answered with the original's place. With `expecting` the batch is appended at exactly that offset or not at
+    /// all.
+    ///
+    /// Throws `.poisoned`, `.invalidBatch` when the batch is larger than allowed, what `ProducerStateTable.check` throws,
+    /// `.offsetConflict`, or `.file` when the system refused: the log is then as before. If not even that can be restored
+    /// it is poisoned.
+    package func append(
+        _ batch: EncodedBatch, now: Timestamp, expecting: Offset? = nil
+    ) throws(StorageError) -> AppendResult {
         if let poison { throw .poisoned(cause: poison) }
         precondition(access != .read, "a log opened for reading takes no appends")
         guard batch.count <= configuration.maximumBatchBytes.rawValue else {
             throw .invalidBatch(.tooLarge(size: batch.count, maximum: configuration.maximumBatchBytes.rawValue))
         }
+        let isIdentified = batch.header.producer.id.rawValue >= 0
+        if isIdentified {
+            guard !batch.header.isControl else { throw .invalidBatch(.controlNotAllowed) }
+            if let original = try producers.check(batch.header) { return AppendResult(repeating: original) }
+        }
+        if let expecting, expecting != logEndOffset {
+            throw .offsetConflict(expected: expecting, actual: logEndOffset)
+        }
+        let result = try write(batch, now: now)
+        if isIdentified {
+            producers.note(batch.header, appendTime: result.appendTime, configuration.producers)
+            checkInvariant()
+        }
+        return result
+    }
+
+    /// Writes a batch at the end of the log; as `append`, without a look at who sent it.
+    func write(_ batch: EncodedBatch, now: Timestamp) throws(StorageError) -> AppendResult {
         latestTime = max(now, latestTime)
         let appendTime = max(now, lastAppendTime)
         if shouldRoll(for: batch.count, at: appendTime) { roll() }

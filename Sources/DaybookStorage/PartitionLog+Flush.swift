@@ -94,6 +94,7 @@ extension PartitionLog {
             noteFlushed(segment, upTo: item.facts)
         }
         recoveryPoint = max(recoveryPoint, outcome.nextOffset)
+        noteDurableMarkers()
         checkInvariant()
     }
 

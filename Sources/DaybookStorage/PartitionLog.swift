@@ -7,8 +7,8 @@ package import SystemPackage
 
 /// The log of one partition. Synchronous and not thread-safe: the engine lets one thread in at a time.
 ///
-/// Invariant, checked after every change: `logStartOffset ≤ recoveryPoint ≤ logEndOffset`, base offsets rise strictly,
-/// and only the last segment is active.
+/// Invariant, checked after every change: `logStartOffset ≤ lastStableOffset ≤ recoveryPoint ≤ logEndOffset`, base offsets
+/// rise strictly, and only the last segment is active.
 package final class PartitionLog {
     package let identity: LogIdentity
     package let directory: FilePath
@@ -36,6 +36,10 @@ package final class PartitionLog {
     private let recoveredLogStart: Offset
     /// The log start offset that others may be told of: one that no crash takes back.
     package var promisedLogStart: Offset { max(savedLogStart, recoveredLogStart) }
+    /// The producers as the log's end leaves them.
+    package internal(set) var producers = ProducerStateTable()
+    /// Transactions that have ended, and whose markers are not known to be durable.
+    var undecided: [EndedTransaction] = []
     /// Base offsets of segments that are no part of the log any more and whose files are still there.
     var leftovers: Set<Offset>
 
@@ -87,7 +91,9 @@ package final class PartitionLog {
     package var damage: [Damage] { segments.flatMap(\.damage) }
 
     func checkInvariant() {
-        assert(logStartOffset <= recoveryPoint && recoveryPoint <= logEndOffset, "offsets of \(identity) out of order")
+        assert(
+            logStartOffset <= lastStableOffset && lastStableOffset <= recoveryPoint && recoveryPoint <= logEndOffset,
+            "offsets of \(identity) out of order")
         assert(
             zip(segments, segments.dropFirst()).allSatisfy { $0.baseOffset < $1.baseOffset },
             "base offsets of \(identity) do not rise")

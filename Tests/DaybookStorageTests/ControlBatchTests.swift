@@ -29,10 +29,11 @@ struct ControlBatchTests {
         return try log.append(try builder.seal(using: Compressor()), now: stage.clock.now()).baseOffset
     }
 
-    private func appendMarker(_ kind: ControlRecord.Kind, producer: ProducerID) throws -> Offset {
-        let marker = ControlRecord(kind: kind, coordinatorEpoch: 3)
-        let batch = marker.batch(producer: producer, epoch: 0, timestamp: stage.clock.now())
-        return try log.append(batch, now: stage.clock.now()).baseOffset
+    private func end(_ kind: ControlRecord.Kind, producer: Int64, epoch: Int16 = 0) throws -> Offset {
+        let end = try log.endTransaction(
+            producer: ProducerID(rawValue: producer), epoch: epoch, kind: kind, coordinatorEpoch: 3,
+            now: stage.clock.now())
+        return try #require(end).marker.baseOffset
     }
 
     private func batches() throws -> [RecordBatch] {
@@ -55,10 +56,8 @@ struct ControlBatchTests {
         let plain = try log.put([(same, "no marker"), ("a", "before")], clock: stage.clock)
         let inside = try append("a", "inside", producer: identity(7, 0), isTransactional: true)
         let markers = [
-            try appendMarker(.commit, producer: ProducerID(rawValue: 7)),
-            try appendMarker(.commit, producer: ProducerID(rawValue: 8)),
-            try appendMarker(.abort, producer: ProducerID(rawValue: 7)),
-            try appendMarker(.abort, producer: ProducerID(rawValue: 7)),
+            try end(.commit, producer: 7), try end(.commit, producer: 8), try end(.abort, producer: 7, epoch: 1),
+            try end(.abort, producer: 7, epoch: 2),
         ]
         try log.flush()
         _ = try log.seal(clock: stage.clock)
