@@ -32,6 +32,13 @@ package final class PartitionLog {
     package var checkpoint: PartitionCheckpoint
     /// The log start offset that a checkpoint on disk says. Files go only when it has caught up.
     package private(set) var savedLogStart: Offset
+    /// How far the log was durable according to the checkpoint on disk.
+    private var savedDurableTo: Offset
+    /// Where the damage ends that has been found so far.
+    private var damageEnd = Offset.zero
+    /// Damage is known and no checkpoint on disk says that its place was durable once: a recovery after a power cut, with
+    /// nothing else left to tell, would take it for a torn tail and cut what is behind it.
+    package var isDamageUnsaved: Bool { access != .read && min(damageEnd, recoveryPoint) > savedDurableTo }
     /// Where the log started when it was opened.
     private let recoveredLogStart: Offset
     /// The log start offset that others may be told of: one that no crash takes back.
@@ -69,10 +76,12 @@ package final class PartitionLog {
         latestTime = now
         self.checkpoint = checkpoint
         savedLogStart = checkpoint.logStartOffset
+        savedDurableTo = checkpoint.durableTo
         recoveredLogStart = logStartOffset
         self.leftovers = leftovers
         self.access = access
         self.hasUnflushedNames = hasUnflushedNames
+        noteDamage(damage)
         checkInvariant()
     }
 
@@ -130,6 +139,12 @@ package final class PartitionLog {
     /// Takes note that a checkpoint has been written down, durably.
     package func noteSaved(_ checkpoint: PartitionCheckpoint) {
         savedLogStart = max(savedLogStart, checkpoint.logStartOffset)
+        savedDurableTo = max(savedDurableTo, checkpoint.durableTo)
+    }
+
+    /// Takes note of damage that was found.
+    func noteDamage(_ damage: [Damage]) {
+        for range in damage { damageEnd = max(damageEnd, range.offsets.upperBound) }
     }
 
     /// Adds a block to a segment's sidecar. A failure is remembered, not thrown: sidecars can be derived.

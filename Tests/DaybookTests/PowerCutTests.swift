@@ -3,6 +3,7 @@
 import Daybook
 import DaybookFiles
 import DaybookTesting
+import SystemPackage
 import Testing
 
 @Suite struct PowerCutTests {
@@ -73,5 +74,26 @@ import Testing
             #expect(try await last.content(try partition()).values == ["x"], "killed at call \(number)")
             try await last.close()
         }
+    }
+
+    @Test func `C1 damage at the end of a log that a reader has met is no torn tail after a power cut`() async throws {
+        let disk = SimulatedDisk()
+        var daybook = try await Daybook.open("/data", configuration: Configuration().with(disk: disk))
+        try await daybook.createTopic("orders")
+        let producer = try daybook.makeProducer()
+        for number in 0..<10 { _ = try await producer.send(Record(key: nil, value: "\(number)"), to: "orders") }
+        try disk.corrupt("/data/orders-0/00000000000000000000.log", at: 100..<101)
+        let before = try await daybook.content(try partition())
+        #expect(before.gaps.map(\.nextOffset) == [2])
+        #expect(before.values == (0..<10).filter { $0 != 1 }.map(String.init))
+        // No watermark and no sidecar tells any more that these bytes were durable.
+        disk.crash()
+        await #expect(throws: DaybookError.self) { try await daybook.close() }
+        disk.restart(.nothing)
+        daybook = try await Daybook.open("/data", configuration: Configuration().with(disk: disk))
+        #expect(daybook.recovery.findings.map(\.kind) == [.corruption])
+        let after = try await daybook.content(try partition())
+        #expect(after.gaps == before.gaps && after.values == before.values)
+        try await daybook.close()
     }
 }

@@ -91,7 +91,7 @@ struct DirectoryOpening: Sendable {
                     try AtomicFile.replace(layout.state, with: running.encoded(), in: fileSystem)
                 }
                 await flushWhatWasFound(partitions)
-                await rememberDamage(partitions)
+                await services.io.run { for partition in partitions { partition.rememberDamage() } }
             }
             report.duration = begun.duration(to: .now)
             return OpenedDirectory(
@@ -120,17 +120,6 @@ struct DirectoryOpening: Sendable {
                     // known to be durable.
                     do { try await partition.flush() } catch {}
                 }
-            }
-        }
-    }
-
-    /// What tells damage in the last segment from a torn tail is made durable as soon as there is damage: a power cut would
-    /// otherwise take that knowledge, and the next open would cut what it did not cut now.
-    private func rememberDamage(_ partitions: [Partition]) async {
-        await services.io.run {
-            for partition in partitions where partition.withLog({ !$0.damage.isEmpty }) {
-                // Without it the next open may have to take damage for a torn tail; nothing else is lost.
-                do throws(FileError) { try partition.saveCheckpoint() } catch {}
             }
         }
     }

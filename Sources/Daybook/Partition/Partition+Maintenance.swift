@@ -110,6 +110,14 @@ extension Partition {
 
     // MARK: steps
 
+    /// What tells damage from a torn tail is made durable as soon as there is damage: a power cut would otherwise take that
+    /// knowledge, and the next open would cut what readers were shown. One flush at most for each damage; blocks.
+    func rememberDamage() {
+        guard withLog({ $0.isDamageUnsaved }) else { return }
+        // Where that fails whoever meets damage next tries again; until then the next open may have to take it for a torn tail.
+        do throws(FileError) { try saveCheckpoint() } catch {}
+    }
+
     func saveCheckpoint() throws(FileError) {
         // One at a time, and the newest: an older one must not be written over it.
         try checkpointing.withLock { _ throws(FileError) in

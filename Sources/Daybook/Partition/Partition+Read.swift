@@ -80,7 +80,15 @@ extension Partition {
     }
 
     private func onLog<R: Sendable>(_ body: (PartitionLog) throws(StorageError) -> R) throws(DaybookError) -> R {
-        do throws(StorageError) { return try withLog(body) } catch { throw DaybookError(error, topicPartition) }
+        do throws(StorageError) {
+            let (result, mustRemember) = try withLog { log throws(StorageError) in
+                (try body(log), log.isDamageUnsaved)
+            }
+            if mustRemember { rememberDamage() }
+            return result
+        } catch {
+            throw DaybookError(error, topicPartition)
+        }
     }
 }
 

@@ -180,6 +180,7 @@ extension PartitionLog {
         segment.index = result.index
         for damage in result.damage where !segment.damage.contains(damage) { keepBytes(of: damage, segment) }
         segment.damage = result.damage
+        noteDamage(result.damage)
         segment.isScanned = true
         if segment.isSealed {
             segment.facts = result.facts
