@@ -55,11 +55,10 @@ extension Daybook {
                 "\(refused.count) partitions could not be made durable, \(first) among them; the next open recovers them",
                 topicPartition: first)
         }
-        let (layout, fileSystem, services) = (layout, fileSystem, services)
-        let clean = DirectoryState(
-            isClean: true, leaderEpoch: leaderEpoch, bootIdentifier: SystemIdentity.bootIdentifier(in: fileSystem))
+        var clean = stateOnDisk.reserving(to: producerIDs.next)
+        clean.isClean = true
         do {
-            try await services.io.run { () throws(FileError) in
+            try await services.io.run { [layout, fileSystem, services, clean] () throws(FileError) in
                 try services.watermarks.flush()
                 try services.watermarks.close()
                 try AtomicFile.replace(layout.state, with: clean.encoded(), in: fileSystem)

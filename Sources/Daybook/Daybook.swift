@@ -25,8 +25,11 @@ public final class Daybook: Sendable {
     let services: PartitionServices
     let lock: (any FileLock)?
     let leaderEpoch: LeaderEpoch
+    /// What `state` says of this incarnation, but for the producer ids.
+    let stateOnDisk: DirectoryState
+    let producerIDs: ProducerIDs
     let state: Mutex<State>
-    /// Held while topics change, which takes several steps on disk.
+    /// Held while topics change, which takes several steps on disk, and while ids are reserved.
     let topicChanges = Mutex(())
     /// Raised when topics have changed, so that whoever has looked one up knows when to look again.
     let topicsGeneration = Atomic<Int>(0)
@@ -54,6 +57,12 @@ public final class Daybook: Sendable {
         services = opened.services
         lock = opened.lock
         leaderEpoch = opened.leaderEpoch
+        stateOnDisk = opened.state
+        producerIDs = ProducerIDs(from: opened.nextProducerID, reservedTo: opened.state.nextProducerID) {
+            [layout, fileSystem, stateOnDisk] end throws(FileError) in
+            try AtomicFile.replace(
+                layout.state, with: stateOnDisk.reserving(to: end).encoded(), in: fileSystem)
+        }
         let youngest = opened.partitions.values.map { $0.withLog { $0.lastAppendTime } }.max() ?? .none
         housekeeping = Housekeeping(
             time: TrustedTime(opened.configuration.clock, notBefore: youngest),
@@ -97,6 +106,21 @@ public final class Daybook: Sendable {
                 ))
         }
         return try found.get()
+    }
+
+    /// A producer id that nobody has been given before. Writes to disk one time in a thousand.
+    ///
+    /// Throws `.closed`, or `.diskFull` or `.inputOutput` where it could not be reserved.
+    func takeProducerID() async throws(DaybookError) -> ProducerID {
+        if let id = producerIDs.takeReserved() { return id }
+        let daybook = self
+        return try await services.io.run { () throws(DaybookError) in
+            try daybook.topicChanges.withLock { _ throws(DaybookError) in
+                // Once closed, the directory may be somebody else's.
+                if daybook.state.withLock({ $0.isClosed }) { throw .closed }
+                return try daybook.producerIDs.take()
+            }
+        }
     }
 
     static func unknownTopic(_ name: String) -> DaybookError {

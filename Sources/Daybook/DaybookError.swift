@@ -13,7 +13,7 @@ public struct DaybookError: Error, Sendable, CustomStringConvertible {
         private enum Kind: String {
             case directoryLocked, directoryUnusable, directoryIsSnapshot, unsupportedFormat, readOnly, closed
             case unknownTopic, unknownPartition, topicExists, invalidTopic, internalTopic, invalidConfiguration
-            case recordTooLarge, invalidRecord, offsetOutOfRange, divergedHistory
+            case recordTooLarge, invalidRecord, earlierBatchRefused, offsetOutOfRange, divergedHistory
             case partitionFailed, inputOutput, damaged, planOutdated, diskFull
             case outOfOrderSequence, duplicateSequence, producerFenced, coordinatorFenced, transactionOpen,
                 offsetConflict
@@ -45,6 +45,9 @@ public struct DaybookError: Error, Sendable, CustomStringConvertible {
         /// A record is larger than the topic's `max.message.bytes`.
         public static let recordTooLarge = Code(.recordTooLarge)
         public static let invalidRecord = Code(.invalidRecord)
+        /// The record was on its way behind a batch of the same producer that was refused, and may not overtake it: it is not in
+        /// the log. `cause` is the other batch's error.
+        public static let earlierBatchRefused = Code(.earlierBatchRefused)
         public static let offsetOutOfRange = Code(.offsetOutOfRange)
         /// A checkpoint belongs to records that this log no longer has; the message names where the histories part.
         public static let divergedHistory = Code(.divergedHistory)

@@ -17,6 +17,10 @@ struct OpenedDirectory: Sendable {
     let leaderEpoch: LeaderEpoch
     let registry: TopicRegistry
     let partitions: [TopicPartition: Partition]
+    /// What `state` says now, in a directory that was opened for writing.
+    let state: DirectoryState
+    /// The first producer id that nobody can have been given.
+    let nextProducerID: ProducerID
     let report: RecoveryReport
 }
 
@@ -81,13 +85,16 @@ struct DirectoryOpening: Sendable {
                 let topic = registry.topics[log.identity.topicPartition.topic]!
                 return Partition(log, topic: topic, services: services, reopening: reopening(log.identity, topic))
             }
+            let nextProducerID = before?.nextProducerID ?? ProducerID(rawValue: 0)
+            let running = DirectoryState(
+                isClean: false, leaderEpoch: epoch, bootIdentifier: bootIdentifier,
+                nextProducerID: ProducerIDs.end(ofBlockFrom: nextProducerID))
             if !isReadOnly {
                 try await services.io.run { () throws in
                     // A new directory gets an empty registry: without one, folders that a crash left of the first topic's
                     // creation would pass for topics.
                     if loss != nil || registry.generation == 0 { try registry.save(layout, in: fileSystem) }
                     // From here on a crash is one: nothing has been appended yet.
-                    let running = DirectoryState(isClean: false, leaderEpoch: epoch, bootIdentifier: bootIdentifier)
                     try AtomicFile.replace(layout.state, with: running.encoded(), in: fileSystem)
                 }
                 await flushWhatWasFound(partitions)
@@ -97,7 +104,8 @@ struct DirectoryOpening: Sendable {
             return OpenedDirectory(
                 configuration: configuration, layout: layout, pool: pool, services: services, lock: lock,
                 leaderEpoch: epoch, registry: registry,
-                partitions: Dictionary(uniqueKeysWithValues: partitions.map { ($0.topicPartition, $0) }), report: report
+                partitions: Dictionary(uniqueKeysWithValues: partitions.map { ($0.topicPartition, $0) }),
+                state: running, nextProducerID: nextProducerID, report: report
             )
         } catch {
             services.stop()

@@ -1,5 +1,5 @@
-// How the last writer left a data directory: properly closed or not, in which incarnation, on which start of the machine.
-// Read and written by opening and closing only.
+// How the last writer left a data directory: properly closed or not, in which incarnation, on which start of the machine, and
+// which producer ids it may have given away. Read and written by opening and closing, and by `ProducerIDs`.
 
 package import DaybookModel
 internal import DaybookStorage
@@ -10,6 +10,8 @@ package struct DirectoryState: Equatable {
     var leaderEpoch: LeaderEpoch
     /// Nil where the system does not tell.
     var bootIdentifier: String?
+    /// The first producer id that has never been reserved.
+    var nextProducerID = ProducerID(rawValue: 0)
 
     private static let kind = "daybook-state"
 
@@ -19,7 +21,7 @@ package struct DirectoryState: Equatable {
             kind: Self.kind, version: DirectoryLayout.formatVersion,
             lines: [
                 "shutdown \(isClean ? "clean" : "running")", "epoch \(leaderEpoch)",
-                "boot \(bootIdentifier ?? "unknown")",
+                "boot \(bootIdentifier ?? "unknown")", "next-producer \(nextProducerID.rawValue)",
             ]
         ).encoded()
     }
@@ -39,11 +41,25 @@ package struct DirectoryState: Equatable {
         leaderEpoch = LeaderEpoch(rawValue: epoch ?? 0)
         let boot = text.lines.compactMap { $0.value(after: "boot") }.first
         bootIdentifier = boot == "unknown" ? nil : boot
+        let next = text.lines.compactMap { $0.value(after: "next-producer") }.first.flatMap { Int64($0) }
+        // Further than any counter gets: whoever wrote such a number was not this file's writer.
+        nextProducerID = ProducerID(rawValue: next.flatMap { (0..<1 << 62).contains($0) ? $0 : nil } ?? 0)
     }
 
-    package init(isClean: Bool, leaderEpoch: LeaderEpoch, bootIdentifier: String?) {
+    /// The same, with all producer ids below `end` reserved.
+    func reserving(to end: ProducerID) -> DirectoryState {
+        var state = self
+        state.nextProducerID = end
+        return state
+    }
+
+    package init(
+        isClean: Bool, leaderEpoch: LeaderEpoch, bootIdentifier: String?,
+        nextProducerID: ProducerID = ProducerID(rawValue: 0)
+    ) {
         self.isClean = isClean
         self.leaderEpoch = leaderEpoch
         self.bootIdentifier = bootIdentifier
+        self.nextProducerID = nextProducerID
     }
 }

@@ -11,6 +11,8 @@ internal import Synchronization
 struct AppendRequest: Sendable {
     let batch: EncodedBatch
     let durability: Durability
+    /// The batches that this one must not overtake; nil where it may.
+    var run: BatchRun?
     let completion: @Sendable (Result<BatchReceipt, DaybookError>) -> Void
 }
 
@@ -45,6 +47,7 @@ extension Partition {
     /// Appends one batch of the queue; returns whether its sender waits for a flush.
     private func appendForLater(_ request: AppendRequest) -> Bool {
         let (result, woken) = state.withLock { state -> (Result<BatchReceipt, DaybookError>?, [Watcher]) in
+            if let refusal = request.run?.refusal { return (.failure(refusal), []) }
             do throws(DaybookError) {
                 let appended = try append(request.batch, &state)
                 let woken = state.takeReadable()
@@ -59,6 +62,7 @@ extension Partition {
                     })
                 return (nil, woken)
             } catch {
+                request.run?.breakOff(error)
                 return (.failure(error), [])
             }
         }

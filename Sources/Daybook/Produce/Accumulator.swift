@@ -4,6 +4,7 @@
 internal import DaybookCompression
 internal import DaybookModel
 internal import DaybookRecords
+internal import DaybookStorage
 internal import Synchronization
 
 /// Collects the records of one producer for one partition, in order.
@@ -18,6 +19,8 @@ final class Accumulator: Sendable {
     /// Safety: the builder is used only under the mutex that guards this state.
     private struct State: ~Copyable, @unchecked Sendable {
         var builder: RecordBatchBuilder
+        var sequences = BatchSequences()
+        var settings = Settings()
         /// Who awaits a record of the batch being filled, by the record's place in it.
         var awaited: [(index: Int, acknowledge: Acknowledgement)] = []
         /// Bytes of the memory budget that the batch being filled has taken.
@@ -28,6 +31,13 @@ final class Accumulator: Sendable {
         /// Numbers of the batches handed over and not done, in order.
         var underWay: [Int] = []
         var barriers: [(number: Int, continuation: CheckedContinuation<Void, Never>)] = []
+    }
+
+    /// What the topic says of batches, and of which state of the topics that is true.
+    private struct Settings {
+        var generation = -1
+        var compression = Compression.none
+        var maximumBytes = 0
     }
 
     init(_ partition: Partition, _ topic: Topic, _ sticky: StickyPartition, _ shared: ProducerShared) {
@@ -45,11 +55,11 @@ final class Accumulator: Sendable {
     func add(_ record: Record, reserved: Int, timestamp: Timestamp, _ acknowledge: Acknowledgement?) -> Bool {
         state.withLock { state in
             var finishedBatch = false
-            if state.builder.isEmpty { state.builder.options.compression = compression }
+            if state.builder.isEmpty { applySettings(&state) }
             if !state.builder.append(record, timestamp: timestamp) {
                 handOver(&state)
                 finishedBatch = true
-                state.builder.options.compression = compression
+                applySettings(&state)
                 state.builder.append(record, timestamp: timestamp)
             }
             state.reserved += reserved
@@ -86,9 +96,15 @@ final class Accumulator: Sendable {
         }
     }
 
-    private var compression: Compression {
+    /// Sees to it that the next batch is as the topic wants it.
+    private func applySettings(_ state: inout State) {
+        let generation = shared.daybook.topicsGeneration.load(ordering: .acquiring)
+        guard generation != state.settings.generation else { return }
         let topic = try? shared.daybook.topic(partition.topicPartition.topic.description)
-        return topic?.configuration.compression ?? shared.configuration.compression
+        state.settings = Settings(
+            generation: generation, compression: topic?.configuration.compression ?? shared.configuration.compression,
+            maximumBytes: topic?.configuration.maxMessageBytes.rawValue ?? .max)
+        state.builder.options.compression = state.settings.compression
     }
 
     private func linger(_ state: inout State) {
@@ -123,25 +139,61 @@ final class Accumulator: Sendable {
         state.batchNumber += 1
         state.isLingering = false
         state.underWay.append(number)
+        let place = identify(&state)
         let completion: @Sendable (Result<BatchReceipt, DaybookError>, Int) -> Void = { [self] result, bytes in
+            if let place, case .failure(let error) = result { noteRefused(place, error) }
             finish(number, awaited, reserved: reserved, recordsCount: recordsCount, bytes: bytes, result)
         }
-        do {
-            let batch = try shared.compressors.withCompressor { compressor throws(CompressionError) in
-                try state.builder.seal(using: compressor)
-            }
+        do throws(DaybookError) {
+            let batch = try seal(&state)
             let bytes = batch.count
             let request = AppendRequest(
-                batch: batch, durability: shared.configuration.durability
+                batch: batch, durability: shared.configuration.durability, run: place?.run
             ) { completion($0, bytes) }
             partition.submit(request)
         } catch {
-            state.builder.reset()
-            let failure = DaybookError(
-                .invalidRecord, error.description, topicPartition: partition.topicPartition, cause: error)
+            // Nobody behind it has to suffer for that: the log would never take it.
+            if let place { state.sequences.giveBack(place) }
             // Not under the lock, which the answer takes again.
-            partition.services.io.submit { completion(.failure(failure), 0) }
+            partition.services.io.submit { [self] in
+                finish(number, awaited, reserved: reserved, recordsCount: recordsCount, bytes: 0, .failure(error))
+            }
         }
+    }
+
+    /// Gives the batch being filled its producer and sequence number, which lie under its checksum.
+    private func identify(_ state: inout State) -> BatchSequences.Place? {
+        let producer = shared.identity
+        guard producer.id != .none else { return nil }
+        let place = state.sequences.take(state.builder.recordsCount, epoch: producer.epoch)
+        state.builder.options.producer = ProducerIdentity(
+            id: producer.id, epoch: producer.epoch, baseSequence: place.baseSequence)
+        return place
+    }
+
+    private func seal(_ state: inout State) throws(DaybookError) -> EncodedBatch {
+        let batch: EncodedBatch
+        do throws(CompressionError) {
+            batch = try shared.compressors.withCompressor { compressor throws(CompressionError) in
+                try state.builder.seal(using: compressor)
+            }
+        } catch {
+            state.builder.reset()
+            throw DaybookError(
+                .invalidRecord, error.description, topicPartition: partition.topicPartition, cause: error)
+        }
+        let maximum = state.settings.maximumBytes
+        guard batch.count <= maximum else {
+            throw DaybookError(
+                .invalidBatch(.tooLarge(size: batch.count, maximum: maximum)), partition.topicPartition)
+        }
+        return batch
+    }
+
+    private func noteRefused(_ place: BatchSequences.Place, _ error: DaybookError) {
+        // The partition takes nothing any more, and the batch itself may be in the log.
+        if error.code == .partitionFailed { return }
+        state.withLock { $0.sequences.noteRefused(place) }
     }
 
     private func finish(

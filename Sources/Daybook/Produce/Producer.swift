@@ -8,7 +8,9 @@ internal import Synchronization
 /// Sends records to topics, in batches. Use one from as many tasks as you like.
 ///
 /// `send` waits until the record is as durable as configured. `enqueue` does not wait, except for room; what it enqueued is
-/// accounted for by `flush`. Records of one task to one partition keep their order.
+/// accounted for by `flush`. Records of one task to one partition keep their order: when a batch is refused (the disk is full,
+/// say), those of the same partition that were already on their way behind it are refused as well, with
+/// `.earlierBatchRefused`, and what is sent after the refusal is appended again as soon as there is room.
 public final class Producer: Sendable {
     private let shared: ProducerShared
     private let routes: ProducerRoutes
@@ -22,7 +24,8 @@ public final class Producer: Sendable {
     ///
     /// A cancelled task throws `CancellationError` while it waits for room, and the record is then not in the log. Once the
     /// record has been taken in, cancellation is not looked at: the receipt, or the failure, always arrives.
-    /// Throws `.unknownTopic`, `.recordTooLarge`, `.partitionFailed`, `.closed`.
+    /// Throws `.unknownTopic`, `.recordTooLarge`, `.diskFull`, `.earlierBatchRefused`, `.closed`: the record is then not in
+    /// the log. After `.partitionFailed` nobody knows until the directory has been opened again.
     public func send(_ record: Record, to topic: String, partition: Int32? = nil) async throws -> Receipt {
         let (route, reserved) = try await admit(record, topic, partition)
         let result = await withCheckedContinuation { continuation in
@@ -53,15 +56,13 @@ public final class Producer: Sendable {
     /// Flushes and takes no more records. A second `close` does nothing.
     @discardableResult
     public func close() async throws -> FlushSummary {
-        shared.isClosed.store(true, ordering: .releasing)
+        shared.close()
         return try await flush()
     }
 
     /// Checks a record, finds its topic and reserves its memory.
     private func admit(_ record: Record, _ topic: String, _ partition: Int32?) async throws -> (TopicRoute, Int) {
-        guard !shared.isClosed.load(ordering: .acquiring) else {
-            throw DaybookError(.closed, "The producer has been closed; make another one")
-        }
+        try await shared.enter()
         let route = try routes.route(topic)
         if let partition { try route.check(partition) }
         if record.key == nil { try shared.daybook.requireNoKeys(of: topic) }

@@ -17,11 +17,14 @@ public struct ProducerConfiguration: Sendable {
     public var bufferMemory: ByteCount
     /// What an acknowledgement means [`acks`].
     public var durability: Durability
+    /// Batches carry a producer id and sequence numbers, by which the log recognises one that is sent twice, and refuses
+    /// what would overtake a batch that was refused [`enable.idempotence`].
+    public var isIdempotent: Bool
     public var partitioner: any Partitioner
 
     public init(
         batchSize: ByteCount = .kibibytes(64), linger: Duration = .milliseconds(5), compression: Compression = .none,
-        bufferMemory: ByteCount = .mebibytes(32), durability: Durability = .durable,
+        bufferMemory: ByteCount = .mebibytes(32), durability: Durability = .durable, isIdempotent: Bool = true,
         partitioner: any Partitioner = DefaultPartitioner()
     ) {
         self.batchSize = batchSize
@@ -29,6 +32,7 @@ public struct ProducerConfiguration: Sendable {
         self.compression = compression
         self.bufferMemory = bufferMemory
         self.durability = durability
+        self.isIdempotent = isIdempotent
         self.partitioner = partitioner
     }
 

@@ -12,7 +12,16 @@ final class ProducerShared: Sendable {
     let budget: MemoryBudget
     let compressors = CompressorPool()
     let progress = ProducerProgress()
-    let isClosed = Atomic(false)
+    private let phase: Atomic<Phase>
+    private let producer = Mutex(ProducerIdentity.none)
+
+    /// Looked at for each record.
+    private enum Phase: UInt8, AtomicRepresentable {
+        /// The producer gets its id with its first record.
+        case unidentified
+        case open
+        case closed
+    }
 
     /// No record may be larger, compressed or not: a reader must be able to unpack it within its limits.
     static let largestRecord = 128 << 20
@@ -21,9 +30,37 @@ final class ProducerShared: Sendable {
         self.daybook = daybook
         self.configuration = configuration
         budget = MemoryBudget(capacity: configuration.bufferMemory.rawValue)
+        phase = Atomic(configuration.isIdempotent ? .unidentified : .open)
     }
 
     var now: Timestamp { daybook.services.clock.now() }
+
+    // MARK: identity
+
+    /// Id and epoch for the batches that are sealed now; `.none` for a producer that is not idempotent.
+    var identity: ProducerIdentity { producer.withLock { $0 } }
+
+    /// Lets a record in: gets an id first where the producer has none. One atomic operation in ordinary times.
+    ///
+    /// Throws `.closed`, or `.diskFull` or `.inputOutput` where an id could not be had; the next record tries again.
+    func enter() async throws(DaybookError) {
+        switch phase.load(ordering: .acquiring) {
+        case .open: return
+        case .closed: throw DaybookError(.closed, "The producer has been closed; make another one")
+        case .unidentified: break
+        }
+        let id = try await daybook.takeProducerID()
+        producer.withLock { producer in
+            // Another task may have been quicker.
+            if producer.id == .none { producer = ProducerIdentity(id: id, epoch: 0, baseSequence: 0) }
+        }
+        let (hasOpened, found) = phase.compareExchange(
+            expected: .unidentified, desired: .open, ordering: .acquiringAndReleasing)
+        if !hasOpened && found == .closed { try await enter() }
+    }
+
+    /// Takes no more records.
+    func close() { phase.store(.closed, ordering: .releasing) }
 }
 
 /// Counts what has been handed over and what became of it.

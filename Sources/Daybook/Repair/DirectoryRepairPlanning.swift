@@ -219,7 +219,8 @@ struct DirectoryRepairPlanning {
     /// The directory counts as not properly closed from now on: last, because everything before was planned for one that
     /// was, if it was.
     private mutating func planState(_ before: DirectoryState?, _ epoch: LeaderEpoch) {
-        let after = DirectoryState(isClean: false, leaderEpoch: epoch, bootIdentifier: before?.bootIdentifier)
+        var after = DirectoryState(isClean: false, leaderEpoch: epoch, bootIdentifier: before?.bootIdentifier)
+        if let before { after.nextProducerID = before.nextProducerID }
         let isRaised = before.map { $0.leaderEpoch < epoch } ?? true
         guard isRaised || !plan.actions.isEmpty && before != after else { return }
         plan.actions.append(

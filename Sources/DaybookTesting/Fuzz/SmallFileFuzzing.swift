@@ -53,7 +53,9 @@ enum SmallFileFuzzing {
     static func stateSeeds() -> [[UInt8]] {
         let boot = "4b9f2d0e-0000-4000-8000-123456789abc"
         return [
-            DirectoryState(isClean: true, leaderEpoch: LeaderEpoch(rawValue: 7), bootIdentifier: boot),
+            DirectoryState(
+                isClean: true, leaderEpoch: LeaderEpoch(rawValue: 7), bootIdentifier: boot,
+                nextProducerID: ProducerID(rawValue: 123_000)),
             DirectoryState(isClean: false, leaderEpoch: LeaderEpoch(rawValue: .max), bootIdentifier: nil),
         ].flatMap { seeds($0.encoded()) }
     }

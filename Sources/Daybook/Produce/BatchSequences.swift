@@ -1,0 +1,69 @@
+// The sequence numbers of one producer's batches in one partition, and what becomes of those behind a batch that was refused.
+// Given by `Accumulator` when it seals a batch; compared by the partition's log.
+
+internal import Synchronization
+
+/// Batches of one producer for one partition that stand one behind the other: once one has been refused, those behind it are
+/// refused too, so that no record overtakes another one and the log sees no gap in the sequence numbers.
+///
+/// Shared by the producer, which begins a new run when it hears of a refusal, and the partition, which knows first.
+final class BatchRun: Sendable {
+    private let isBroken = Atomic(false)
+    private let error = Mutex<DaybookError?>(nil)
+
+    /// Notes that a batch of the run is not in the log, and why. Of several causes the first one counts.
+    func breakOff(_ cause: DaybookError) {
+        // A partition that takes nothing any more says so to every batch itself.
+        if cause.code == .partitionFailed || cause.code == .closed { return }
+        error.withLock { $0 = $0 ?? DaybookError(behind: cause) }
+        isBroken.store(true, ordering: .releasing)
+    }
+
+    /// What the next batch of the run is told: nil when it may be appended. One atomic operation in ordinary times.
+    var refusal: DaybookError? {
+        isBroken.load(ordering: .acquiring) ? error.withLock { $0 } : nil
+    }
+}
+
+/// Numbers batches, in the order in which they are sealed.
+struct BatchSequences {
+    /// A batch's place among those of its producer in a partition.
+    struct Place: Sendable {
+        let run: BatchRun
+        let baseSequence: Int32
+    }
+
+    /// The epoch that the numbers belong to; each begins at 0.
+    private var epoch: Int16 = -1
+    private var next: Int32 = 0
+    private var run = BatchRun()
+
+    /// The place of a batch of `count` records that is handed over now.
+    mutating func take(_ count: Int32, epoch: Int16) -> Place {
+        if epoch != self.epoch { (self.epoch, next, run) = (epoch, 0, BatchRun()) }
+        // Behind 2³¹ − 1 comes 0, as with Kafka's clients.
+        defer { next = (next &+ count) & .max }
+        return Place(run: run, baseSequence: next)
+    }
+
+    /// Gives back the place that was taken last, of a batch that is not handed over after all.
+    mutating func giveBack(_ place: Place) { next = place.baseSequence }
+
+    /// Takes note that a batch is not in the log; nor will those behind it be, and what is sealed from now on gets their
+    /// numbers. Refusals of older runs, which follow from the first one, change nothing.
+    mutating func noteRefused(_ place: Place) {
+        guard place.run === run else { return }
+        (next, run) = (place.baseSequence, BatchRun())
+    }
+}
+
+extension DaybookError {
+    /// What is told to those whose records stood behind a batch that was refused.
+    fileprivate init(behind cause: DaybookError) {
+        self.init(
+            .earlierBatchRefused,
+            "The record was not written, because an earlier batch of the same producer for the same partition was refused and "
+                + "nothing may overtake it (\(cause.message)); mend that and send the records again in their order",
+            topicPartition: cause.topicPartition, cause: cause)
+    }
+}
