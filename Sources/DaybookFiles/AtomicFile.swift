@@ -42,13 +42,14 @@ package enum AtomicFile {
     }
 
     /// Replaces the file at `path` by `bytes`: durable when it returns, and after a crash either the old or the new
-    /// content is there, whole. After an error that may be either; the file `….new` may be left and is used again.
+    /// content is there, whole. After an error that may be either; the file `….new` may be left, and goes with the next call.
     package static func replace(
         _ path: FilePath, with bytes: [UInt8], in fileSystem: any FileSystem
     ) throws(FileError) {
         let temporary = FilePath(path.string + ".new")
+        // Not written over: a rename that a power cut left half done may have given the file both names.
+        try fileSystem.removeIfPresent(temporary)
         let file = try uninterrupted { () throws(FileError) in try fileSystem.open(temporary, .create) }
-        try uninterrupted { () throws(FileError) in try file.truncate(to: 0) }
         try file.writeFully(bytes)
         try uninterrupted { () throws(FileError) in try file.flush() }
         try file.close()

@@ -74,7 +74,8 @@ struct DirectoryOpening: Sendable {
             for (_, partition) in recovered.sorted(by: { $0.report.topicPartition < $1.report.topicPartition }) {
                 report.add(partition, isReadOnly: isReadOnly)
             }
-            let isNew = before == nil && registry.topics.isEmpty
+            // A registry, even one without topics, is of an earlier incarnation.
+            let isNew = before == nil && registry.generation == 0
             report.wasClosedCleanly = isNew || before?.isClean == true
             let epoch = try epoch(before, recovered.map(\.log), isNew: isNew)
             report.leaderEpoch = epoch
