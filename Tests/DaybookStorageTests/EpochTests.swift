@@ -107,4 +107,26 @@ struct EpochTests {
             }
         }
     }
+
+    @Test("C69 a batch that damage left whole but for its epoch is a gap at every open", arguments: [true, false])
+    func wrongEpochForGood(alone: Bool) throws {
+        var stage = try LogStage()
+        if alone { stage.configuration.segmentBytes = .bytes(1) }
+        let log = try stage.open(epoch: 3).log
+        let model = try log.fill(4, size: 10, clock: stage.clock)
+        if !alone { log.configuration.segmentBytes = .bytes(log.size) }
+        let more = try log.fill(1, size: 10, clock: stage.clock)
+        try log.close()
+        var bytes = try Disk.read(stage.log(0))
+        let size = alone ? 0 : bytes.count / 4
+        bytes[size + BatchLayout.partitionLeaderEpoch] ^= 1
+        try Disk.write(bytes, to: stage.log(0))
+        let lost = alone ? Offset(0)..<Offset(2) : Offset(2)..<Offset(4)
+        for attempt in 0..<3 {
+            let again = try stage.open(.durable(Offset(10)), epoch: Int32(4 + attempt)).log
+            #expect(try again.content() == (model + more).without([lost]), "open \(attempt)")
+            #expect(again.epochStarts.first == EpochStart(epoch: epoch(3), startOffset: .zero))
+            try again.close()
+        }
+    }
 }

@@ -79,14 +79,14 @@ package struct SegmentScan {
                     }
                     result.damage.append(
                         Damage(positions: position..<end, offsets: expected..<durableBelow, reason: reason))
-                    try Self.stepOver(position..<end, of: file, to: durableBelow, &result.facts)
+                    try stepOver(position..<end, of: file, to: durableBelow, &result.facts)
                     return result
                 }
                 result.damage.append(
                     Damage(
                         positions: position..<found.position, offsets: expected..<found.header.baseOffset,
                         reason: reason))
-                try Self.stepOver(position..<found.position, of: file, to: found.header.baseOffset, &result.facts)
+                try stepOver(position..<found.position, of: file, to: found.header.baseOffset, &result.facts)
                 walker.seek(to: found.position, expecting: found.header.baseOffset)
             }
         }
@@ -98,7 +98,7 @@ package struct SegmentScan {
         return wasClosedCleanly ? .max : offsetLimit
     }
 
-    private static func stepOver(
+    private func stepOver(
         _ range: Range<Position>, of file: PooledFile, to nextOffset: Offset, _ facts: inout SegmentFacts
     ) throws(FileError) {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
@@ -108,7 +108,8 @@ package struct SegmentScan {
             let wanted = min(buffer.count, position.distance(to: range.upperBound))
             let count = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]), at: position)
             guard count > 0 else { return }
-            facts.stepOver(bytes: UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: nextOffset)
+            facts.stepOver(
+                bytes: UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: nextOffset, knownEpochs: knownEpochs)
             position = position.advanced(by: count)
         }
     }

@@ -52,7 +52,19 @@ package struct SegmentFacts: Hashable, Sendable {
     }
 
     /// Steps over bytes that are no batch, so that what follows can be covered: damaged bytes, kept where they are.
-    package mutating func stepOver(bytes: UnsafeRawBufferPointer, to nextOffset: Offset) {
+    ///
+    /// `knownEpochs` says who wrote what, where that is known: it stays known of the offsets that are lost. Without it a batch
+    /// that damage left whole but for its epoch would pass for sound the next time.
+    package mutating func stepOver(
+        bytes: UnsafeRawBufferPointer, to nextOffset: Offset, knownEpochs: [EpochStart] = []
+    ) {
+        if self.nextOffset < nextOffset, let epoch = knownEpochs.epoch(of: self.nextOffset), epoch != lastEpoch {
+            epochStarts.append(EpochStart(epoch: epoch, startOffset: self.nextOffset))
+        }
+        for start in knownEpochs
+        where start.startOffset > self.nextOffset && start.startOffset < nextOffset && start.epoch != lastEpoch {
+            epochStarts.append(start)
+        }
         size = size.advanced(by: bytes.count)
         hash = CRC32C.checksum(bytes, continuing: hash)
         self.nextOffset = nextOffset
