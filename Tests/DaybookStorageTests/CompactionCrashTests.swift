@@ -84,6 +84,29 @@ struct CompactionCrashTests {
         }
     }
 
+    @Test func `C12 C22 a compacted segment that a half done rename has left under both names is there once`() throws {
+        var count = 0
+        for call in 0..<(try countCalls()) {
+            let stage = try Stage()
+            stage.disk.inject(Fault.crash(at: call))
+            #expect(throws: (any Error).self) { try stage.log.compact(now: stage.stage.clock.now()) }
+            guard let swap = stage.log.checkpoint.swap else { continue }
+            let name = stage.stage.log(swap.baseOffset.rawValue)
+            let other = FilePath(name.string + SegmentName.cleanedSuffix)
+            if try !PosixFileSystem().exists(other) { try PosixFileSystem().link(name, to: other) }
+            for isReadOnly in [true, false] {
+                let (log, _) = try stage.stage.open(LogStage.Before(isSameBoot: true, isReadOnly: isReadOnly))
+                let comment: Comment = "crash at call \(call), read only \(isReadOnly)"
+                try stage.check(log, comment)
+                #expect(
+                    zip(log.segments, log.segments.dropFirst()).allSatisfy { $0.nextOffset <= $1.baseOffset }, comment)
+                if !isReadOnly { try stage.compactAgain(log, comment) }
+            }
+            count += 1
+        }
+        #expect(count > 5)
+    }
+
     @Test(arguments: [Errno.ioError, .noSpace, .interrupted])
     func `C26 a failing call of a compaction costs the attempt and nothing else`(errno: Errno) throws {
         for call in 0..<(try countCalls()) {

@@ -20,9 +20,6 @@ struct SegmentSwapping {
     private var log: FilePath { directory.appending(SegmentName.log(swap.baseOffset)) }
     private var sidecar: FilePath { directory.appending(SegmentName.sidecar(swap.baseOffset)) }
 
-    /// Whether the compacted segment still has its temporary name.
-    func hasBegun() throws(FileError) -> Bool { try !pool.fileSystem.exists(cleaned(log)) }
-
     /// Gives the compacted segment its name: from here on it is what the partition holds.
     func rename() throws(FileError) {
         // The sidecar first: with the old segment it is of no use and is made anew; without it append times would be lost.
@@ -47,7 +44,8 @@ struct SegmentSwapping {
         try flushNames()
     }
 
-    /// Gives up before any name has changed.
+    /// Takes the temporary names away: of a compacted segment that is given up before any name has changed, or what a rename
+    /// that a power cut left half done has left beside the real name.
     func removeCleaned() throws(FileError) {
         for path in [sidecar, log] { try pool.fileSystem.removeIfPresent(cleaned(path)) }
     }

@@ -139,16 +139,18 @@ package struct LogRecovery {
     /// Goes on with a swap of segments that a crash interrupted; returns whether names have changed.
     private func finishSwap(_ checkpoint: inout PartitionCheckpoint) throws(FileError) -> Bool {
         guard let swap = checkpoint.swap else { return false }
-        let swapping = SegmentSwapping(swap, directory: directory, pool: pool)
         if isReadOnly {
-            // Whoever may write will go on with it. Until then the names tell which segments count.
-            let counts = try swapping.hasBegun() ? isInPlace(swap) : false
-            if !counts { checkpoint.swap = nil }
+            // Whoever may write will go on with it. Until then the segments tell which of them count: names do not, because
+            // a rename that a power cut left half done has left both.
+            if try !isInPlace(swap) { checkpoint.swap = nil }
             return false
         }
+        let swapping = SegmentSwapping(swap, directory: directory, pool: pool)
         try swapping.rename()
         // What is to go stays where what should stand in its place does not.
         if try isInPlace(swap) { try swapping.finish() }
+        // The same file under its other name, if anything.
+        try swapping.removeCleaned()
         checkpoint.swap = nil
         checkpoint.generation += 1
         try checkpoint.write(in: directory, pool.fileSystem)
