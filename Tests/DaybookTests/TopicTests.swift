@@ -139,8 +139,14 @@ import Testing
         try await withDirectory { directory in
             try await makeTopics(directory)
             for name in ["topics", "topics.copy"] { try FileManager.default.removeItem(atPath: directory + "/" + name) }
+            // The largest number there is: one more overflows, and no topic has so many partitions.
+            for name in ["orders-2147483647", "x-100000"] {
+                try FileManager.default.createDirectory(
+                    atPath: directory + "/" + name, withIntermediateDirectories: false)
+            }
             let daybook = try await Daybook.open(directory)
             #expect(daybook.recovery.registryNote?.contains("default configuration") == true)
+            #expect(daybook.recovery.strangers == ["orders-2147483647", "x-100000"])
             #expect(try daybook.topic("orders").partitionsCount == 2)
             #expect(try await daybook.content(try partition()).records.count == 5)
             try await daybook.close()

@@ -10,13 +10,11 @@ extension TopicRegistry {
     /// All topics that have folders. Where an id can be learned, sidecars, watermarks and checkpoints keep their worth;
     /// where it cannot, the topic gets a new one. Changes nothing on disk.
     static func rebuilt(from layout: DirectoryLayout, _ fileSystem: any FileSystem) throws(FileError) -> TopicRegistry {
-        var counts: [TopicName: Int32] = [:]
+        let partitions = partitions(try fileSystem.entries(of: layout.root).sorted())
+        let counts = counts(partitions)
         var ids: [TopicName: UInt64] = [:]
-        for name in try fileSystem.entries(of: layout.root).sorted() {
-            guard let topicPartition = TopicPartition(folderName: name) else { continue }
-            let topic = topicPartition.topic
-            counts[topic] = max(counts[topic] ?? 0, topicPartition.partition + 1)
-            if ids[topic] == nil { ids[topic] = try topicID(of: topicPartition, layout, fileSystem) }
+        for topicPartition in partitions where ids[topicPartition.topic] == nil {
+            ids[topicPartition.topic] = try topicID(of: topicPartition, layout, fileSystem)
         }
         let slots = try slots(layout, fileSystem)
         var registry = TopicRegistry()

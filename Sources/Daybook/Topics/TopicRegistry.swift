@@ -134,18 +134,25 @@ package struct TopicRegistry: Equatable {
         for path in layout.registries { try AtomicFile.replace(path, with: encoded(), in: fileSystem) }
     }
 
+    /// The partitions that folders of these names belong to. A folder of a number that no topic can have is none that Daybook
+    /// has made.
+    static func partitions(_ folderNames: [String]) -> [TopicPartition] {
+        folderNames.compactMap { TopicPartition(folderName: $0) }
+            .filter { $0.partition < Topic.partitionsCounts.upperBound }
+    }
+
+    /// How many partitions each topic must have had to have these.
+    static func counts(_ partitions: [TopicPartition]) -> [TopicName: Int32] {
+        partitions.reduce(into: [:]) { counts, partition in
+            counts[partition.topic] = max(counts[partition.topic] ?? 0, partition.partition + 1)
+        }
+    }
+
     /// Topics by their folders. Ids are lost with the registry, so sidecars and watermarks will not match: everything
     /// is scanned, nothing is lost.
     private init(foldersOf root: FilePath, in fileSystem: any FileSystem) throws(FileError) {
-        var counts: [TopicName: Int32] = [:]
-        for name in try fileSystem.entries(of: root) {
-            // A folder of a higher number is none that Daybook has made.
-            guard let topicPartition = TopicPartition(folderName: name),
-                topicPartition.partition < Topic.partitionsCounts.upperBound
-            else { continue }
-            counts[topicPartition.topic] = max(counts[topicPartition.topic] ?? 0, topicPartition.partition + 1)
-        }
-        for (name, count) in counts.sorted(by: { $0.key < $1.key }) {
+        let partitions = Self.partitions(try fileSystem.entries(of: root))
+        for (name, count) in Self.counts(partitions).sorted(by: { $0.key < $1.key }) {
             put(
                 Topic(
                     name: name, partitionsCount: count, id: UInt64.random(in: 1 ... .max), created: .none,

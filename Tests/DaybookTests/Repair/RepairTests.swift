@@ -198,8 +198,14 @@ struct RepairTests {
         let stage = try await RepairStage()
         try stage.reset()
         for name in ["topics", "topics.copy"] { try stage.change(stage.damaged + "/" + name) { $0[9] ^= 1 } }
+        // Folders of numbers that no topic can have, the largest that there is among them, make no topic larger.
+        let strangers = ["orders-2147483647", "orders-100000"]
+        for name in strangers {
+            try FileManager.default.createDirectory(
+                atPath: stage.damaged + "/" + name, withIntermediateDirectories: false)
+        }
         let plan = try await stage.mend("both registries")
-        #expect(plan.actions.map(\.kind) == [.writeRegistry, .writeRegistry, .writeState])
+        #expect(plan.actions.map(\.kind) == [.writeRegistry, .writeRegistry, .setAside, .setAside, .writeState])
         #expect(plan.notes.contains { $0.contains("orders") && $0.contains("2 partitions") && $0.contains("settings") })
         let daybook = try await Daybook.open(stage.damaged)
         #expect(daybook.topics.map(\.partitionsCount) == [2] && daybook.recovery.findings.isEmpty)
