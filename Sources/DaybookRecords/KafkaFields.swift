@@ -13,8 +13,10 @@ package enum KafkaFieldError: Error, Hashable, Sendable, CustomStringConvertible
     case trailingBytes(Int)
     /// A version of the message that is not known and whose fields can therefore not be told.
     case unsupportedVersion(Int16)
-    /// A value that the message does not allow there.
-    case invalidValue(Int64)
+    /// A number that the message does not allow there.
+    case invalidNumber(Int64)
+    /// A text that the message does not allow there.
+    case invalidText(String)
 
     package var description: String {
         switch self {
@@ -25,7 +27,8 @@ package enum KafkaFieldError: Error, Hashable, Sendable, CustomStringConvertible
         case .invalidUTF8: "a string is not UTF-8"
         case .trailingBytes(let count): "\(count) bytes follow the last field"
         case .unsupportedVersion(let version): "version \(version) is not supported"
-        case .invalidValue(let value): "a field has the value \(value), which is not allowed there"
+        case .invalidNumber(let value): "a field has the value \(value), which is not allowed there"
+        case .invalidText(let text): "a field has the value \"\(text)\", which is not allowed there"
         }
     }
 }
