@@ -27,6 +27,11 @@ package enum AtomicFile {
         }
         let size = try uninterrupted { () throws(FileError) in try file.status() }.size
         guard size <= limit else { throw FileError(.read, path, .fileTooLarge) }
+        // All empty arrays are one object, to which an array without room would write its count: a race between threads.
+        guard size > 0 else {
+            try file.close()
+            return []
+        }
         var failure: FileError?
         let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
             do throws(FileError) {
