@@ -1,5 +1,5 @@
 // One partition's folder for one run: its files put there, its log opened, read to the end and verified.
-// Used by the targets whose bytes lie in such a folder.
+// Used by the targets whose bytes lie in such a folder. It lies in memory: a run is fast, and leaves nothing behind.
 
 internal import Daybook
 internal import DaybookFiles
@@ -17,13 +17,15 @@ struct FuzzLog {
         segmentBytes: .bytes(700), segmentMilliseconds: .max, maximumBatchBytes: .kibibytes(64),
         indexIntervalBytes: .bytes(200))
 
-    private let folder: TemporaryDirectory
-    private let fileSystem = PosixFileSystem()
-    private var directory: FilePath { folder.filePath.appending(Self.identity.topicPartition.description) }
+    private static let dataDirectory: FilePath = "/data"
+    private static let directory = dataDirectory.appending(identity.topicPartition.description)
+
+    private let fileSystem: any FileSystem = SimulatedDisk()
+    private var directory: FilePath { Self.directory }
 
     /// `files`: the partition's, by name.
     init(_ files: [String: [UInt8]]) throws {
-        folder = try TemporaryDirectory(prefix: "daybook-fuzz")
+        try fileSystem.createDirectory(Self.dataDirectory)
         try fileSystem.createDirectory(directory)
         for (name, bytes) in files { try write(bytes, name) }
     }
@@ -54,7 +56,7 @@ struct FuzzLog {
         try LogRecovery(
             identity: Self.identity, directory: directory, configuration: Self.configuration,
             pool: DescriptorPool(fileSystem: fileSystem, limit: 16),
-            quarantine: Quarantine(dataDirectory: folder.filePath, fileSystem: fileSystem), leaderEpoch: .zero,
+            quarantine: Quarantine(dataDirectory: Self.dataDirectory, fileSystem: fileSystem), leaderEpoch: .zero,
             knownRecoveryPoint: before.recoveryPoint, wasClosedCleanly: before.wasClosedCleanly, now: Self.now,
             isReadOnly: before.isReadOnly
         ).run().log
@@ -73,7 +75,7 @@ struct FuzzLog {
 
     /// Verifies the partition as `daybook verify` does, in a directory that nobody closed.
     func verify() throws -> VerificationReport {
-        try Daybook.verify(partition: Self.identity, in: folder.filePath, fileSystem)
+        try Daybook.verify(partition: Self.identity, in: Self.dataDirectory, fileSystem)
     }
 
     // MARK: reading

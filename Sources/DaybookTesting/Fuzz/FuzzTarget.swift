@@ -25,6 +25,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case json
     /// `daybook produce --format lines`.
     case lines
+    /// The fields of Kafka's messages, in any order.
+    case fields
 
     /// The name of the target, of its folder of seeds and of its folder of failures.
     public var name: String { rawValue }
@@ -43,6 +45,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
             case .csv: TextFuzzing.csvSeeds
             case .json: TextFuzzing.jsonSeeds
             case .lines: TextFuzzing.linesSeeds
+            case .fields: FieldFuzzing.seeds()
             }
         }
     }
@@ -62,6 +65,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .csv: try TextFuzzing.runCSV(input)
         case .json: try TextFuzzing.runJSON(input)
         case .lines: try TextFuzzing.runLines(input)
+        case .fields: try FieldFuzzing.run(input)
         }
     }
 }

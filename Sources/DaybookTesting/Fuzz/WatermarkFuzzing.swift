@@ -9,6 +9,7 @@ internal import SystemPackage
 
 /// The target `watermarks`. Choice 0: entries get checksums that are right.
 enum WatermarkFuzzing {
+    private static let path: FilePath = "/watermarks"
     private static let slots: [(slot: Int, topicID: UInt64, partition: Int32)] = [
         (0, 0xD0, 0), (1, 0xD0, 1), (7, 0xD1, 0),
     ]
@@ -16,9 +17,7 @@ enum WatermarkFuzzing {
     static func run(_ input: FuzzInput) throws {
         var bytes = input.bytes
         if input.chooses(0) { mend(&bytes) }
-        let fileSystem = PosixFileSystem()
-        let folder = try TemporaryDirectory(prefix: "daybook-fuzz")
-        let path = folder.filePath.appending("watermarks")
+        let fileSystem = SimulatedDisk()
         let file = try fileSystem.open(path, .create)
         try bytes.withUnsafeBytes { try file.writeFully($0, at: .zero) }
         try file.close()
@@ -55,9 +54,7 @@ enum WatermarkFuzzing {
     }
 
     static func seeds() throws -> [[UInt8]] {
-        let folder = try TemporaryDirectory(prefix: "daybook-fuzz")
-        let path = folder.filePath.appending("watermarks")
-        let pool = DescriptorPool(fileSystem: PosixFileSystem(), limit: 4)
+        let pool = DescriptorPool(fileSystem: SimulatedDisk(), limit: 4)
         let file = WatermarkFile(path: path, pool: pool, isReadOnly: false)
         for round in 0..<2 {
             for (slot, topicID, partition) in slots {
