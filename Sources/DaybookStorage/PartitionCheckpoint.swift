@@ -1,12 +1,13 @@
 // What a partition's folder remembers beside its segments: how far records were deleted and compacted, a swap of segments
-// that is under way, and when the bytes were last looked at. One small file, replaced as a whole.
+// that is under way, when the bytes were last looked at, and the producers of what was deleted. One small file, replaced as a whole.
 
 package import DaybookFiles
 package import DaybookModel
 package import SystemPackage
 
 /// The file `checkpoint` of a partition. Absent until there is something to remember; losing it costs a compaction from
-/// the beginning, and what was deleted in the middle of a segment is readable again.
+/// the beginning, what was deleted in the middle of a segment is readable again, and producers may be unknown that have
+/// written nothing since the last deletion.
 package struct PartitionCheckpoint: Hashable, Sendable {
     /// The topic's id: a checkpoint of another topic of the same name counts for nothing.
     package var topicID: UInt64
@@ -24,6 +25,9 @@ package struct PartitionCheckpoint: Hashable, Sendable {
     /// Compacted segments that are being put in place of others.
     package var swap: SegmentSwap?
     package var lastScrub: ScrubResult?
+    /// The producers where the first segment begins, or further on but not behind the log start: what no segment can tell
+    /// any more. Nil until segments were removed.
+    package var producers: ProducerSnapshot?
 
     package init(topicID: UInt64) { self.topicID = topicID }
 
@@ -42,6 +46,10 @@ package struct PartitionCheckpoint: Hashable, Sendable {
         if let nextTombstoneExpiry { lines.append("tombstone-expiry-ms \(nextTombstoneExpiry.rawValue)") }
         if let swap { lines.append("swap " + swap.baseOffsets.map(\.description).joined(separator: " ")) }
         if let lastScrub { lines.append("scrub " + lastScrub.words) }
+        if let producers {
+            lines.append("producers-at \(producers.offset)")
+            lines += producers.table.sorted.map { "producer " + $0.words }
+        }
         return ChecksummedText(kind: Self.kind, version: Self.version, lines: lines).encoded()
     }
 
@@ -67,13 +75,24 @@ package struct PartitionCheckpoint: Hashable, Sendable {
         nextTombstoneExpiry = number("tombstone-expiry-ms").map { Timestamp(milliseconds: $0) }
         swap = text.lines.compactMap { $0.value(after: "swap") }.first.flatMap { SegmentSwap(words: $0) }
         lastScrub = text.lines.compactMap { $0.value(after: "scrub") }.first.flatMap { ScrubResult(words: $0) }
+        producers = number("producers-at").flatMap { Self.producers(at: $0, before: start, text.lines) }
+    }
+
+    private static func producers(at offset: Int64, before logStart: Int64, _ lines: [String]) -> ProducerSnapshot? {
+        guard (0...logStart).contains(offset) else { return nil }
+        let words = lines.compactMap { $0.value(after: "producer") }
+        let states = words.compactMap { ProducerState(words: $0) }
+        guard states.count == words.count, let table = ProducerStateTable(distinct: states),
+            table.isPossible(before: Offset(offset))
+        else { return nil }
+        return ProducerSnapshot(offset: Offset(offset), table: table)
     }
 
     /// Reads the checkpoint of a partition; nil when there is none or it is of no use.
     package static func read(
         in directory: FilePath, topicID: UInt64, _ fileSystem: any FileSystem
     ) throws(FileError) -> PartitionCheckpoint? {
-        guard let bytes = try AtomicFile.read(directory.appending(fileName), limit: 1 << 20, in: fileSystem) else {
+        guard let bytes = try AtomicFile.read(directory.appending(fileName), limit: 64 << 20, in: fileSystem) else {
             return nil
         }
         return PartitionCheckpoint(decoding: bytes, topicID: topicID)

@@ -110,7 +110,9 @@ extension PartitionLog {
     func roll() {
         let closed = activeSegment
         closed.isSealed = true
-        writeSidecar(of: closed, facts: closed.facts, isFlushed: !closed.hasUnflushedBytes)
+        closed.producers = producers
+        closed.firstOpenOffset = producers.firstOpenOffset
+        writeSidecar(of: closed, facts: closed.facts, producers, isFlushed: !closed.hasUnflushedBytes)
         // The index is read again from the sidecar by whoever needs it.
         if closed.sidecar.coveredSize == closed.size { closed.index = nil }
         let segment = makeSegment(baseOffset: closed.nextOffset)

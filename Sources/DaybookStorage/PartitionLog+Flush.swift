@@ -12,6 +12,8 @@ package struct FlushTicket: Sendable {
         let baseOffset: Offset
         let facts: SegmentFacts
         let inherited: Range<Position>?
+        /// The producers behind `facts`, where a sidecar block will be due that needs them.
+        let producers: ProducerStateTable?
     }
 
     fileprivate let items: [Item]
@@ -71,7 +73,9 @@ extension PartitionLog {
         let items = segments.reversed().prefix { $0.hasUnflushedBytes || $0 === activeSegment || $0.size == .zero }
             .reversed().filter(\.hasUnflushedBytes)
             .map {
-                FlushTicket.Item(file: $0.file, baseOffset: $0.baseOffset, facts: $0.facts, inherited: $0.inherited)
+                FlushTicket.Item(
+                    file: $0.file, baseOffset: $0.baseOffset, facts: $0.facts, inherited: $0.inherited,
+                    producers: $0 === activeSegment && isBlockDue($0, $0.facts) ? producers : nil)
             }
         let flushesNames = hasUnflushedNames
         hasUnflushedNames = false
@@ -91,30 +95,38 @@ extension PartitionLog {
             guard let segment = segments.last(where: { $0.baseOffset == item.baseOffset }) else { continue }
             segment.flushedSize = max(segment.flushedSize, item.facts.size)
             if item.inherited != nil { segment.inherited = nil }
-            noteFlushed(segment, upTo: item.facts)
+            noteFlushed(segment, item)
         }
         recoveryPoint = max(recoveryPoint, outcome.nextOffset)
         noteDurableMarkers()
         checkInvariant()
     }
 
+    private func isBlockDue(_ segment: Segment, _ facts: SegmentFacts) -> Bool {
+        segment.sidecar.coveredSize.distance(to: facts.size) >= Self.sidecarInterval
+    }
+
     /// Writes a sidecar block where that is due.
-    private func noteFlushed(_ segment: Segment, upTo facts: SegmentFacts) {
-        if segment.isSealed {
-            guard !segment.hasUnflushedBytes, !segment.sidecar.isSealedAndFlushed else { return }
+    private func noteFlushed(_ segment: Segment, _ item: FlushTicket.Item) {
+        guard segment.isSealed else {
+            if isBlockDue(segment, item.facts), let producers = item.producers {
+                writeSidecar(of: segment, facts: item.facts, producers, isFlushed: true)
+            }
+            return
+        }
+        guard !segment.hasUnflushedBytes, !segment.sidecar.isSealedAndFlushed else { return }
+        do throws(FileError) {
+            let producers = try self.producers(behind: segment)
             if segment.index == nil, segment.sidecar.coveredSize == segment.size {
                 // Only the word "flushed" is missing; the entries are in the blocks before.
-                do throws(FileError) {
-                    try segment.sidecar.append(
-                        facts: segment.facts, index: SegmentIndex(), isSealed: true, isFlushed: true)
-                } catch {
-                    sidecarFailure = error
-                }
+                try segment.sidecar.append(
+                    facts: segment.facts, index: SegmentIndex(), producers: producers, isSealed: true, isFlushed: true)
+                segment.producers = nil
             } else {
-                writeSidecar(of: segment, facts: segment.facts, isFlushed: true)
+                writeSidecar(of: segment, facts: segment.facts, producers, isFlushed: true)
             }
-        } else if segment.sidecar.coveredSize.distance(to: facts.size) >= Self.sidecarInterval {
-            writeSidecar(of: segment, facts: facts, isFlushed: true)
+        } catch {
+            sidecarFailure = error
         }
     }
 

@@ -39,6 +39,12 @@ package final class PartitionLog {
     /// Damage is known and no checkpoint on disk says that its place was durable once: a recovery after a power cut, with
     /// nothing else left to tell, would take it for a torn tail and cut what is behind it.
     package var isDamageUnsaved: Bool { access != .read && min(damageEnd, recoveryPoint) > savedDurableTo }
+    /// Where the producers were known of that a checkpoint on disk holds.
+    package private(set) var savedProducersOffset: Offset
+    /// Whether a checkpoint on disk says all that must be known when segments go.
+    package var isDeletionSaved: Bool {
+        savedLogStart >= logStartOffset && savedProducersOffset >= (checkpoint.producers?.offset ?? .zero)
+    }
     /// Where the log started when it was opened.
     private let recoveredLogStart: Offset
     /// The log start offset that others may be told of: one that no crash takes back.
@@ -77,6 +83,7 @@ package final class PartitionLog {
         self.checkpoint = checkpoint
         savedLogStart = checkpoint.logStartOffset
         savedDurableTo = checkpoint.durableTo
+        savedProducersOffset = checkpoint.producers?.offset ?? .zero
         recoveredLogStart = logStartOffset
         self.leftovers = leftovers
         self.access = access
@@ -115,7 +122,7 @@ package final class PartitionLog {
     /// Writes what a clean close needs and closes the files. Nothing may wait for a flush, or it is left for recovery.
     package func close() throws(StorageError) {
         if poison == nil, access != .read, !needsFlush, activeSegment.sidecar.coveredSize < activeSegment.size {
-            writeSidecar(of: activeSegment, facts: activeSegment.facts, isFlushed: true)
+            writeSidecar(of: activeSegment, facts: activeSegment.facts, producers, isFlushed: true)
         }
         for segment in segments {
             do { try segment.file.close() } catch { throw .file(error) }
@@ -140,6 +147,7 @@ package final class PartitionLog {
     package func noteSaved(_ checkpoint: PartitionCheckpoint) {
         savedLogStart = max(savedLogStart, checkpoint.logStartOffset)
         savedDurableTo = max(savedDurableTo, checkpoint.durableTo)
+        savedProducersOffset = max(savedProducersOffset, checkpoint.producers?.offset ?? .zero)
     }
 
     /// Takes note of damage that was found.
@@ -148,12 +156,15 @@ package final class PartitionLog {
     }
 
     /// Adds a block to a segment's sidecar. A failure is remembered, not thrown: sidecars can be derived.
-    func writeSidecar(of segment: Segment, facts: SegmentFacts, isFlushed: Bool) {
+    func writeSidecar(
+        of segment: Segment, facts: SegmentFacts, _ producers: ProducerStateTable, isFlushed: Bool
+    ) {
         guard let index = segment.index else { return }
+        let isSealed = segment.isSealed && facts.size == segment.size
         do throws(FileError) {
             try segment.sidecar.append(
-                facts: facts, index: index, isSealed: segment.isSealed && facts.size == segment.size,
-                isFlushed: isFlushed)
+                facts: facts, index: index, producers: producers, isSealed: isSealed, isFlushed: isFlushed)
+            if isSealed, isFlushed { segment.producers = nil }
         } catch {
             sidecarFailure = error
         }

@@ -20,7 +20,9 @@ struct SidecarLayoutTests {
         ("epochsCount", SidecarLayout.epochsCount), ("firstAppendTime", SidecarLayout.firstAppendTime),
         ("lastAppendTime", SidecarLayout.lastAppendTime), ("firstTimestamp", SidecarLayout.firstTimestamp),
         ("maxTimestamp", SidecarLayout.maxTimestamp), ("entriesCount", SidecarLayout.entriesCount),
-        ("timesLength", SidecarLayout.timesLength), ("reserved", SidecarLayout.reserved),
+        ("timesLength", SidecarLayout.timesLength), ("controlRecordsCount", SidecarLayout.controlRecordsCount),
+        ("abortedCount", SidecarLayout.abortedCount), ("abortedRanges", SidecarLayout.abortedRanges),
+        ("producersLength", SidecarLayout.producersLength), ("reserved", SidecarLayout.reserved),
         ("body", SidecarLayout.body),
     ]
 
@@ -59,12 +61,37 @@ struct SidecarLayoutTests {
         }
         let facts = SegmentFacts(
             baseOffset: base, size: Position(Int(number())), nextOffset: Offset(number()), recordsCount: number(),
-            batchesCount: number(), hash: UInt32.random(in: 0 ... .max, using: &random),
+            batchesCount: number(), controlRecordsCount: number(), abortedCount: number(),
+            hash: UInt32.random(in: 0 ... .max, using: &random),
             appendTimes: (Timestamp(milliseconds: number()), Timestamp(milliseconds: number())),
             timestamps: (Timestamp(milliseconds: .min), Timestamp(milliseconds: .max)), epochStarts: epochs)
         return SidecarBlock(
             number: UInt32.random(in: 0 ... .max, using: &random), isSealed: Bool.random(using: &random),
-            isFlushed: Bool.random(using: &random), facts: facts, entries: entries, appendTimes: times)
+            isFlushed: Bool.random(using: &random), facts: facts, entries: entries, appendTimes: times,
+            aborted: (0..<Int.random(in: 0..<5, using: &random)).map { _ in
+                AbortedTransaction(
+                    producer: ProducerID(rawValue: number()), firstOffset: Offset(number()),
+                    lastOffset: Offset(number()))
+            }, producers: producers(&random))
+    }
+
+    private func producers(_ random: inout SeededGenerator) -> ProducerStateTable {
+        func number(_ limit: Int64 = 1 << 40) -> Int64 { Int64.random(in: 0...limit, using: &random) }
+        let states = (0..<Int.random(in: 0..<6, using: &random)).map { id in
+            var state = ProducerState(
+                id: ProducerID(rawValue: Int64(id) << 20), epoch: Int16(number(Int64(Int16.max))),
+                lastTime: Timestamp(milliseconds: number()))
+            state.coordinatorEpoch = Int32(number(Int64(Int32.max))) - 1
+            if Bool.random(using: &random) { state.transactionStart = Offset(number()) }
+            for _ in 0..<Int.random(in: 0...7, using: &random) {
+                state.batches.append(
+                    ProducedBatch(
+                        baseSequence: Int32(number(Int64(Int32.max))), lastDelta: Int32(number(1000)),
+                        baseOffset: Offset(number()), appendTime: Timestamp(milliseconds: number())))
+            }
+            return state
+        }
+        return ProducerStateTable(states)
     }
 
     private func decode(_ bytes: [UInt8], _ identity: LogIdentity, _ base: Offset) -> SidecarBlock? {

@@ -19,7 +19,7 @@ extension Partition {
         do throws(StorageError) {
             let isUnsaved = try withLog { log throws(StorageError) in
                 try log.raiseLogStart(to: offset)
-                return log.logStartOffset > log.savedLogStart
+                return !log.isDeletionSaved
             }
             if isUnsaved {
                 // First of all for good: records may come back only as long as nobody was told that they are gone. An

@@ -10,6 +10,8 @@ internal import SystemPackage
 struct CompactedSegment: Sendable {
     let facts: SegmentFacts
     let index: SegmentIndex
+    /// Behind the segment, as behind the last one of those that it replaces.
+    let producers: ProducerStateTable
     /// What it replaces.
     let swap: SegmentSwap
     let droppedRecords: Int64
@@ -24,6 +26,8 @@ final class SegmentCleaner {
     private var keys = BatchKeys()
     /// Called with the bytes of each batch read; throws to stop.
     private let pace: (Int) throws -> Void
+    /// Asked for the producers behind the segment of a base offset.
+    private let producers: (Offset) throws -> ProducerStateTable
     /// Base offsets of segments in which damage turned up.
     private(set) var damaged: [Offset] = []
     /// When the first tombstone may go that cleaning has come across and kept; none that could go already.
@@ -31,8 +35,12 @@ final class SegmentCleaner {
     /// Keys of records from here on are not in the map.
     var mapEnd = Offset.zero
 
-    init(_ plan: CompactionPlan, pace: @escaping (Int) throws -> Void) {
+    init(
+        _ plan: CompactionPlan, producers: @escaping (Offset) throws -> ProducerStateTable,
+        pace: @escaping (Int) throws -> Void
+    ) {
         self.plan = plan
+        self.producers = producers
         self.pace = pace
         rewriter = BatchRewriter(lz4Level: plan.policy.lz4Level, zstdLevel: plan.policy.zstdLevel)
     }
@@ -101,17 +109,20 @@ final class SegmentCleaner {
             }
             guard walker.expectedOffset == source.facts.nextOffset else { return foundDamage(in: source) }
         }
-        let (facts, index) = try output.finish()
+        let aborted = group.flatMap(\.index.aborted)
+        let (facts, index) = try output.finish(aborted)
+        let producers = try producers(group[group.count - 1].baseOffset)
         try uninterrupted { () throws(FileError) in try file.flush() }
         try file.close()
         try SidecarFile(
             identity: plan.identity, baseOffset: base, directory: plan.directory, pool: plan.pool,
             suffix: SegmentName.cleanedSuffix
-        ).replace(facts: facts, index: index)
+        ).replace(facts: facts, index: index, producers: producers)
         let before = group.reduce(0) { $0 + $1.facts.size.rawValue }
         return .cleaned(
             CompactedSegment(
-                facts: facts, index: index, swap: SegmentSwap(baseOffsets: group.map(\.baseOffset)),
+                facts: facts, index: index, producers: producers,
+                swap: SegmentSwap(baseOffsets: group.map(\.baseOffset)),
                 droppedRecords: dropped, savedBytes: before - facts.size.rawValue))
     }
 
@@ -241,8 +252,12 @@ private struct CompactedOutput {
         _ = try append(EncodedBatch(emptying: removed, offsets: removed.baseOffset..<removed.nextOffset), appendTime)
     }
 
-    mutating func finish() throws(FileError) -> (SegmentFacts, SegmentIndex) {
+    mutating func finish(_ aborted: [AbortedTransaction]) throws(FileError) -> (SegmentFacts, SegmentIndex) {
         try write()
+        for transaction in aborted {
+            index.note(transaction)
+            facts.absorbAbortion()
+        }
         return (facts, index)
     }
 

@@ -62,10 +62,12 @@ package struct Compaction {
         var plan = plan
         repeat {
             var bytesRead = 0
-            let cleaner = SegmentCleaner(plan) { [owner] bytes in
-                bytesRead += bytes
-                try owner.pace(bytes)
-            }
+            let cleaner = SegmentCleaner(
+                plan, producers: { [owner] base in try owner.withLog { try $0.producers(behindSegmentAt: base) } },
+                pace: { [owner] bytes in
+                    bytesRead += bytes
+                    try owner.pace(bytes)
+                })
             map.removeAll()
             let end = try noteKeys(plan, from: progress.cleanedTo, cleaner, into: &map)
             cleaner.mapEnd = end

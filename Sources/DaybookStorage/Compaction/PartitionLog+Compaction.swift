@@ -65,6 +65,7 @@ extension PartitionLog {
         segment.facts = compacted.facts
         segment.isSealed = true
         segment.flushedSize = segment.size
+        segment.firstOpenOffset = compacted.producers.firstOpenOffset
         _ = segment.sidecar.loadSeal(size: segment.size.rawValue, trustUnflushed: true)
         segments.replaceSubrange(first..<first + group.count, with: [segment])
         checkpoint.generation += 1

@@ -47,7 +47,13 @@ extension PartitionLog {
         let ended = producers.end(
             producer, epoch: epoch, marker, at: result.baseOffset, appendTime: result.appendTime,
             configuration.producers)
-        if let ended { undecided.append(ended) }
+        if let ended {
+            undecided.append(ended)
+            if let aborted = AbortedTransaction(ended) {
+                activeSegment.index?.note(aborted)
+                activeSegment.facts.absorbAbortion()
+            }
+        }
         checkInvariant()
         return TransactionEnd(marker: result, firstOffset: ended?.firstOffset)
     }

@@ -41,7 +41,7 @@ package enum SequenceNumber {
 }
 
 /// The last batches of a producer in one epoch, at most five: Kafka's producers have at most five in flight.
-package struct RecentBatches: Hashable, Sendable {
+package struct RecentBatches: Hashable, Sendable, CustomStringConvertible {
     package static let capacity = 5
     private var slots = InlineArray<5, ProducedBatch>(
         repeating: ProducedBatch(baseSequence: 0, lastDelta: 0, baseOffset: .zero, appendTime: .none))
@@ -71,6 +71,10 @@ package struct RecentBatches: Hashable, Sendable {
     /// Forgets all of them.
     package mutating func removeAll() { count = 0 }
 
+    package var description: String {
+        indices.map { "\(self[$0].baseSequence)+\(self[$0].lastDelta)@\(self[$0].baseOffset)" }.joined(separator: " ")
+    }
+
     package static func == (a: RecentBatches, b: RecentBatches) -> Bool {
         a.count == b.count && a.indices.allSatisfy { a[$0] == b[$0] }
     }
@@ -81,7 +85,7 @@ package struct RecentBatches: Hashable, Sendable {
 }
 
 /// What is known of one producer at a place in the log.
-package struct ProducerState: Hashable, Sendable {
+package struct ProducerState: Hashable, Sendable, CustomStringConvertible {
     package let id: ProducerID
     /// Of its last batch or marker.
     package var epoch: Int16
@@ -98,6 +102,12 @@ package struct ProducerState: Hashable, Sendable {
         self.id = id
         self.epoch = epoch
         self.lastTime = lastTime
+    }
+
+    package var description: String {
+        let start = transactionStart.map { ", open from \($0)" } ?? ""
+        return
+            "producer \(id.rawValue), epoch \(epoch), coordinator \(coordinatorEpoch), \(lastTime)\(start): \(batches)"
     }
 }
 
@@ -129,5 +139,11 @@ package struct AbortedTransaction: Hashable, Sendable {
         self.producer = producer
         self.firstOffset = firstOffset
         self.lastOffset = lastOffset
+    }
+
+    /// Nil for one that was committed.
+    package init?(_ ended: EndedTransaction) {
+        guard ended.kind == .abort else { return nil }
+        self.init(producer: ended.producer, firstOffset: ended.firstOffset, lastOffset: ended.markerOffset)
     }
 }

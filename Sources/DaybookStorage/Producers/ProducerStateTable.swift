@@ -79,7 +79,9 @@ package struct ProducerStateTable: Sendable {
     /// every batch is taken. O(1).
     package mutating func check(_ header: BatchHeader) throws(StorageError) -> ProducedBatch? {
         let producer = header.producer
-        guard producer.baseSequence >= 0 else { throw .invalidBatch(.sequenceMissing(producer.id)) }
+        guard producer.baseSequence >= 0, producer.epoch >= 0 else {
+            throw .invalidBatch(.sequenceMissing(producer.id))
+        }
         guard let place = find(producer.id) else { return nil }
         let epoch = states[place].epoch
         guard producer.epoch >= epoch else {
@@ -138,7 +140,7 @@ package struct ProducerStateTable: Sendable {
     ) -> EndedTransaction? {
         let identity = ProducerIdentity(id: producer, epoch: epoch, baseSequence: -1)
         let place = findOrInsert(identity, appendTime, limits)
-        states[place].coordinatorEpoch = marker.coordinatorEpoch
+        states[place].coordinatorEpoch = max(-1, marker.coordinatorEpoch)
         guard let start = states[place].transactionStart else { return nil }
         states[place].transactionStart = nil
         open.removeAll { $0.producer == producer }
@@ -150,9 +152,9 @@ package struct ProducerStateTable: Sendable {
     package mutating func absorb(
         _ bytes: UnsafeRawBufferPointer, _ header: BatchHeader, appendTime: Timestamp, _ limits: ProducerLimits
     ) -> EndedTransaction? {
-        guard header.producer.id.rawValue >= 0 else { return nil }
+        guard header.producer.id.rawValue >= 0, header.producer.epoch >= 0 else { return nil }
         guard header.isControl else {
-            note(header, appendTime: appendTime, limits)
+            if header.producer.baseSequence >= 0 { note(header, appendTime: appendTime, limits) }
             return nil
         }
         guard let marker = ControlRecord(in: bytes, header) else { return nil }

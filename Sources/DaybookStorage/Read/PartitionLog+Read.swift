@@ -169,6 +169,10 @@ extension PartitionLog {
             appendTime: segment.facts.lastAppendTime)
         scan.isSealed = true
         scan.knownEpochs = segment.facts.epochStarts
+        scan.producerLimits = configuration.producers
+        let known = try knownTransactions(of: segment)
+        scan.producers = known.before
+        scan.knownAborted = known.aborted
         let result: SegmentScan.Result
         do throws(FileError) {
             let size = max(segment.size, Position(segment.isSealed ? try segment.file.status().size : 0))
@@ -184,10 +188,31 @@ extension PartitionLog {
         segment.isScanned = true
         if segment.isSealed {
             segment.facts = result.facts
+            segment.producers = known.behind ?? result.producers
             if access != .read {
                 segment.sidecar.forget()
-                writeSidecar(of: segment, facts: segment.facts, isFlushed: !segment.hasUnflushedBytes)
+                writeSidecar(
+                    of: segment, facts: segment.facts, known.behind ?? result.producers,
+                    isFlushed: !segment.hasUnflushedBytes)
             }
+        }
+    }
+
+    /// What is known of a segment's transactions without looking into it: a marker that is damaged has been there all the
+    /// same. What is not known is found out from the producers before the segment.
+    private func knownTransactions(
+        of segment: Segment
+    ) throws(StorageError) -> (before: ProducerSnapshot, behind: ProducerStateTable?, aborted: [AbortedTransaction]?) {
+        let nothing = ProducerSnapshot(offset: .max, table: ProducerStateTable())
+        if segment === activeSegment, let index = segment.index { return (nothing, producers, index.aborted) }
+        if let content = segment.sidecar.load(trustUnflushed: true), content.isSealed, content.facts == segment.facts {
+            return (nothing, content.producers, content.index.aborted)
+        }
+        do throws(FileError) {
+            if let behind = segment.producers, let index = segment.index { return (nothing, behind, index.aborted) }
+            return (try producers(before: segment), nil, nil)
+        } catch {
+            throw .file(error)
         }
     }
 

@@ -77,9 +77,13 @@ package struct LogRecovery {
         let logStartOffset = max(logStartOffset, checkpoint.logStartOffset)
         var files = try listSegments(names, checkpoint.swap)
         // What lies wholly below the log start is no part of the log. It is not looked at, and retention removes it.
-        let expired = zip(files, files.dropFirst()).prefix { $1.baseOffset <= logStartOffset }.map(\.0.baseOffset)
+        let expired = zip(files, files.dropFirst()).prefix { $1.baseOffset <= logStartOffset }
+            .map { ProducerTrace.Source(baseOffset: $0.baseOffset, end: $1.baseOffset, size: $0.size) }
         files.removeFirst(expired.count)
         var segments: [Segment] = []
+        var producers = try ProducerRecovery(
+            trace(checkpoint.producers), from: files.first?.baseOffset, behind: expired)
+        let firstProducers = producers.snapshot
         var recoveryPoint = max(knownRecoveryPoint, logStartOffset, checkpoint.durableTo)
         var times = AppendTimeBounds()
         for (index, file) in files.enumerated() {
@@ -87,11 +91,11 @@ package struct LogRecovery {
             let previous = segments.last { !$0.facts.isEmpty }?.facts
             if index + 1 < files.count {
                 let flushed = try openSealed(
-                    segment, file, end: files[index + 1].baseOffset, behind: previous, &report
+                    segment, file, end: files[index + 1].baseOffset, behind: previous, &producers, &report
                 ) { times.estimate(at: index, behind: previous, files.map(bound), now: now) }
                 if flushed { recoveryPoint = max(recoveryPoint, segment.nextOffset) }
             } else {
-                recoveryPoint = try openLast(segment, file, recoveryPoint, behind: previous, &report)
+                recoveryPoint = try openLast(segment, file, recoveryPoint, behind: previous, &producers, &report)
             }
             segments.append(segment)
         }
@@ -111,7 +115,12 @@ package struct LogRecovery {
             logStartOffset: logStartOffset, recoveryPoint: min(recoveryPoint, segments[segments.count - 1].nextOffset),
             segments: segments, pool: pool, quarantine: quarantine, access: isReadOnly ? .read : .create,
             hasUnflushedNames: !wasClosedCleanly && !files.isEmpty && !isReadOnly, checkpoint: checkpoint,
-            leftovers: Set(expired), now: now)
+            leftovers: Set(expired.map(\.baseOffset)), now: now)
+        log.producers = producers.snapshot.table
+        log.undecided = try producers.undecided(from: log.recoveryPoint)
+        // The next checkpoint knows what this one was expected to know, or what has been found out in its place.
+        if firstProducers.offset > checkpoint.producers?.offset ?? .zero { log.checkpoint.producers = firstProducers }
+        log.activeSegment.producers = nil
         log.sidecarFailure = segments.lazy.compactMap(\.sidecar.failure).last
         return (log, report)
     }
@@ -122,6 +131,12 @@ package struct LogRecovery {
         guard let last, !last.isSealed else { return true }
         if last.nextOffset < recoveryPoint { return true }
         return last.damage.last.map { $0.positions.upperBound == last.size } ?? false
+    }
+
+    private func trace(_ checkpoint: ProducerSnapshot?) -> ProducerTrace {
+        ProducerTrace(
+            identity: identity, directory: directory, pool: pool, trustsUnflushed: trustsUnflushed,
+            limits: configuration.producers, checkpoint: checkpoint)
     }
 
     // MARK: segments
@@ -198,19 +213,22 @@ package struct LogRecovery {
     /// A segment that another one follows. Returns whether its bytes are known to be flushed.
     private func openSealed(
         _ segment: Segment, _ file: SegmentOnDisk, end: Offset, behind previous: SegmentFacts?,
-        _ report: inout PartitionRecovery, estimatedTime: () -> Timestamp
+        _ producers: inout ProducerRecovery, _ report: inout PartitionRecovery, estimatedTime: () -> Timestamp
     ) throws(FileError) -> Bool {
         let size = file.size
         segment.isSealed = true
         if let seal = segment.sidecar.loadSeal(size: size.rawValue, trustUnflushed: trustsUnflushed) {
             segment.facts = seal.facts
+            producers.pass(segment, seal, end: end)
             let isFlushed = seal.isFlushed || wasClosedCleanly
             if isFlushed { segment.flushedSize = size } else { segment.inherited = .zero..<size }
             return isFlushed
         }
         let known = vouched(segment, size)
         let result = try scan(
-            segment, behind: known, to: size, durableBelow: end, previous, isSealed: true, estimatedTime())
+            segment, behind: known, to: size, durableBelow: end, previous, isSealed: true, estimatedTime(), producers,
+            markersBelow: knownRecoveryPoint)
+        producers.pass(segment, result, behind: known.content, end: end)
         segment.facts = result.facts
         segment.index = result.index
         segment.damage = result.damage
@@ -223,7 +241,10 @@ package struct LogRecovery {
         if !isReadOnly {
             if segment.size < size { try cutRest(of: segment, from: size) }
             if known.content == nil { segment.sidecar.forget() }
-            segment.sidecar.tryAppend(facts: segment.facts, index: result.index, isSealed: true, isFlushed: isFlushed)
+            segment.sidecar.tryAppend(
+                facts: segment.facts, index: result.index, producers: result.producers, isSealed: true,
+                isFlushed: isFlushed)
+            if isFlushed, segment.sidecar.isSealedAndFlushed { segment.producers = nil }
         }
         return isFlushed
     }
@@ -255,14 +276,16 @@ package struct LogRecovery {
     /// The last segment, whose end has to be found. Returns the recovery point.
     private func openLast(
         _ segment: Segment, _ file: SegmentOnDisk, _ knownSoFar: Offset, behind previous: SegmentFacts?,
-        _ report: inout PartitionRecovery
+        _ producers: inout ProducerRecovery, _ report: inout PartitionRecovery
     ) throws(FileError) -> Offset {
         let known = vouched(segment, file.size)
         // That a segment follows says nothing about those before it: it may have been begun between two flushes.
         let recoveryPoint = max(knownSoFar, known.promised)
         let time = max(min(file.modified, now), previous?.lastAppendTime ?? .none)
         let result = try scan(
-            segment, behind: known, to: file.size, durableBelow: recoveryPoint, previous, isSealed: false, time)
+            segment, behind: known, to: file.size, durableBelow: recoveryPoint, previous, isSealed: false, time,
+            producers, markersBelow: recoveryPoint)
+        producers.pass(segment, result, behind: known.content, end: max(recoveryPoint, result.facts.nextOffset))
         segment.facts = result.facts
         segment.index = result.index
         segment.damage = result.damage
@@ -295,7 +318,7 @@ package struct LogRecovery {
 
     private func scan(
         _ segment: Segment, behind known: Vouched, to size: Position, durableBelow: Offset, _ previous: SegmentFacts?,
-        isSealed: Bool, _ time: Timestamp
+        isSealed: Bool, _ time: Timestamp, _ producers: ProducerRecovery, markersBelow: Offset
     ) throws(FileError) -> SegmentScan.Result {
         var index = known.content?.index ?? SegmentIndex()
         index.append(entries: [], appendTimes: known.appendTimes)
@@ -305,6 +328,7 @@ package struct LogRecovery {
         scan.isSealed = isSealed
         scan.wasClosedCleanly = wasClosedCleanly
         scan.previousEpoch = previous?.lastEpoch
+        producers.prepare(&scan, behind: known.content, durableBelow: markersBelow)
         return try scan.run(
             segment.file, behind: known.content?.facts ?? SegmentFacts(baseOffset: segment.baseOffset), index: index,
             to: size)

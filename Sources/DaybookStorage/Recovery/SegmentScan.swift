@@ -23,6 +23,13 @@ package struct SegmentScan {
     package var previousEpoch: LeaderEpoch?
     /// Who wrote what, where that is known.
     package var knownEpochs: [EpochStart] = []
+    /// The producers behind `facts`, or further on: batches before their offset are not counted again.
+    package var producers = ProducerSnapshot(offset: .zero, table: ProducerStateTable())
+    package var producerLimits = ProducerLimits()
+    /// The segment's aborted transactions, where they are known better than from what is scanned.
+    package var knownAborted: [AbortedTransaction]?
+    /// Markers from here on are not known to be durable.
+    package var durableMarkersBelow = Offset.max
 
     package init(durableBelow: Offset, offsetLimit: Offset, indexInterval: ByteCount, appendTime: Timestamp) {
         self.durableBelow = durableBelow
@@ -35,6 +42,10 @@ package struct SegmentScan {
     package struct Result {
         package var facts: SegmentFacts
         package var index: SegmentIndex
+        /// The producers behind what was scanned.
+        package var producers: ProducerStateTable
+        /// Transactions whose markers are not known to be durable.
+        package var undecided: [EndedTransaction] = []
         package var damage: [Damage] = []
         /// Where valid bytes end although the file goes on, with the reason. Nothing durable is behind it.
         package var tornTail: (position: Position, reason: InvalidBatch)?
@@ -45,7 +56,11 @@ package struct SegmentScan {
     package func run(
         _ file: PooledFile, behind facts: SegmentFacts, index: SegmentIndex, to end: Position
     ) throws(FileError) -> Result {
-        var result = Result(facts: facts, index: index)
+        var result = Result(facts: facts, index: index, producers: producers.table)
+        for transaction in knownAborted ?? [] {
+            result.index.note(transaction)
+            result.facts.absorbAbortion()
+        }
         result.scannedBytes = max(0, facts.size.distance(to: end))
         var walker = BatchWalker(
             file, from: facts.size, to: end, expecting: facts.nextOffset, epoch: facts.lastEpoch ?? previousEpoch,
@@ -64,6 +79,7 @@ package struct SegmentScan {
                 result.index.note(
                     bytes, header, behind: result.facts, appendTime: time, interval: indexInterval, keepTimes: isKnown)
                 result.facts.absorb(header, hash: result.facts.hash(with: bytes, header), appendTime: time)
+                note(bytes, header, time, &result)
             case .invalid(let reason, let position):
                 let expected = walker.expectedOffset
                 guard expected < durableBelow || wasClosedCleanly else {
@@ -90,6 +106,18 @@ package struct SegmentScan {
                 walker.seek(to: found.position, expecting: found.header.baseOffset)
             }
         }
+    }
+
+    private func note(
+        _ bytes: UnsafeRawBufferPointer, _ header: BatchHeader, _ time: Timestamp, _ result: inout Result
+    ) {
+        guard header.baseOffset >= producers.offset,
+            let ended = result.producers.absorb(bytes, header, appendTime: time, producerLimits)
+        else { return }
+        if ended.markerOffset >= durableMarkersBelow { result.undecided.append(ended) }
+        guard knownAborted == nil, let aborted = AbortedTransaction(ended) else { return }
+        result.index.note(aborted)
+        result.facts.absorbAbortion()
     }
 
     /// The largest offset at which a batch behind damage may begin.

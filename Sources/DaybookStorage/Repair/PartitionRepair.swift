@@ -59,11 +59,13 @@ package struct PartitionRepair {
             ? pool.file(at: directory.appending(SegmentName.log(rewrite.baseOffset)), .read) : nil
         let sidecar = SidecarFile(
             identity: identity, baseOffset: rewrite.baseOffset, directory: directory, pool: pool)
-        let known = sidecar.load(trustUnflushed: true)?.index.appendTimes ?? []
+        let known = sidecar.load(trustUnflushed: true)
+        let transactions = try transactions(of: rewrite.baseOffset, known)
         let path = directory.appending(SegmentName.log(rewrite.baseOffset) + SegmentName.cleanedSuffix)
         let file = try pool.withRoom { () throws(FileError) in try fileSystem.open(path, .create) }
         try uninterrupted { () throws(FileError) in try file.truncate(to: 0) }
-        var output = RepairedSegment(file: file, rewrite, knownTimes: known, indexInterval: indexInterval)
+        var output = RepairedSegment(
+            file: file, rewrite, knownTimes: known?.index.appendTimes ?? [], transactions, indexInterval: indexInterval)
         for piece in rewrite.pieces {
             switch piece {
             case .keep(let range):
@@ -90,12 +92,35 @@ package struct PartitionRepair {
             suffix: SegmentName.cleanedSuffix)
         cleaned.forget()
         try cleaned.append(
-            facts: output.facts, index: output.index, isSealed: rewrite.isSealed, isFlushed: true, flushes: true)
+            facts: output.facts, index: output.index, producers: output.producers, isSealed: rewrite.isSealed,
+            isFlushed: true, flushes: true)
         try flushNames()
         var checkpoint = try readCheckpoint()
         checkpoint.swap = SegmentSwap(baseOffsets: [rewrite.baseOffset])
         try checkpoint.write(in: directory, fileSystem)
         try finish(SegmentSwap(baseOffsets: [rewrite.baseOffset]), forgettingCompaction: true)
+    }
+
+    /// What is known of a segment's transactions. Its sidecar goes first, if it speaks of all of it: a marker that is damaged
+    /// has been there all the same.
+    private func transactions(
+        of base: Offset, _ sidecar: SidecarFile.Content?
+    ) throws(FileError) -> RepairedTransactions {
+        if let sidecar, sidecar.isSealed {
+            return RepairedTransactions(producers: sidecar.producers, aborted: sidecar.index.aborted)
+        }
+        let names = try pool.withRoom { () throws(FileError) in try fileSystem.entries(of: directory) }
+        let bases = names.compactMap { SegmentName.baseOffset(ofLog: $0) }.filter { $0 <= base }.sorted()
+        var sources: [ProducerTrace.Source] = []
+        for (before, next) in zip(bases, bases.dropFirst() + (bases.last == base ? [] : [base])) {
+            let path = directory.appending(SegmentName.log(before))
+            let status = try uninterrupted { () throws(FileError) in try fileSystem.status(of: path) }
+            sources.append(ProducerTrace.Source(baseOffset: before, end: next, size: Position(status.size)))
+        }
+        let trace = ProducerTrace(
+            identity: identity, directory: directory, pool: pool, trustsUnflushed: true, limits: ProducerLimits(),
+            checkpoint: try readCheckpoint().producers)
+        return RepairedTransactions(producers: try trace.producers(behind: sources).table)
     }
 
     /// Goes on with a recorded swap. Where records were lost, compaction has to begin anew: a tombstone may go only when
@@ -127,11 +152,13 @@ package struct PartitionRepair {
         let path = directory.appending(SegmentName.sidecar(base))
         let old = SidecarFile(identity: identity, baseOffset: base, directory: directory, pool: pool)
         var index = SegmentIndex()
-        index.append(entries: [], appendTimes: old.load(trustUnflushed: true)?.index.appendTimes ?? [])
+        let known = old.load(trustUnflushed: true)
+        index.append(entries: [], appendTimes: known?.index.appendTimes ?? [])
         let next = Offset(.max - 1)
         var scan = SegmentScan(
             durableBelow: .zero, offsetLimit: next, indexInterval: indexInterval, appendTime: rebuilding.appendTime)
         scan.previousEpoch = rebuilding.previousEpoch
+        scan.producers.table = try transactions(of: base, nil).producers
         let file = pool.file(at: directory.appending(SegmentName.log(base)), .read)
         let result = try scan.run(file, behind: SegmentFacts(baseOffset: base), index: index, to: rebuilding.size)
         try file.close()
@@ -140,8 +167,8 @@ package struct PartitionRepair {
         let fresh = SidecarFile(identity: identity, baseOffset: base, directory: directory, pool: pool, suffix: suffix)
         fresh.forget()
         try fresh.append(
-            facts: result.facts, index: result.index, isSealed: rebuilding.isSealed, isFlushed: rebuilding.isFlushed,
-            flushes: true)
+            facts: result.facts, index: result.index, producers: result.producers, isSealed: rebuilding.isSealed,
+            isFlushed: rebuilding.isFlushed, flushes: true)
         let temporary = FilePath(path.string + suffix)
         try uninterrupted { () throws(FileError) in try fileSystem.rename(temporary, to: path) }
         try flushNames()

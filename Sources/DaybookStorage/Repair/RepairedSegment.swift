@@ -16,9 +16,18 @@ struct RepairedSegment {
     private var epoch: LeaderEpoch
     private(set) var facts: SegmentFacts
     private(set) var index = SegmentIndex()
+    /// Behind what has been written.
+    private(set) var producers: ProducerStateTable
+    private let knowsTransactions: Bool
 
-    init(file: any File, _ rewrite: SegmentRewrite, knownTimes: [AppendTimeChange], indexInterval: ByteCount) {
+    /// `transactions`: what is known of the producers, and of the transactions that the segment has aborted.
+    init(
+        file: any File, _ rewrite: SegmentRewrite, knownTimes: [AppendTimeChange], _ transactions: RepairedTransactions,
+        indexInterval: ByteCount
+    ) {
         self.file = file
+        knowsTransactions = transactions.aborted != nil
+        producers = transactions.producers
         self.indexInterval = indexInterval
         estimatedTime = rewrite.appendTime
         var known = SegmentIndex()
@@ -27,6 +36,12 @@ struct RepairedSegment {
         lastKnownOffset = knownTimes.last?.offset
         epoch = rewrite.previousEpoch
         facts = SegmentFacts(baseOffset: rewrite.baseOffset)
+        for transaction in transactions.aborted ?? [] { note(transaction) }
+    }
+
+    private mutating func note(_ transaction: AbortedTransaction) {
+        index.note(transaction)
+        facts.absorbAbortion()
     }
 
     /// Copies whole, valid batches.
@@ -57,5 +72,16 @@ struct RepairedSegment {
         index.note(bytes, header, behind: facts, appendTime: time, interval: indexInterval)
         facts.absorb(header, hash: facts.hash(with: bytes, header), appendTime: time)
         epoch = header.leaderEpoch
+        if knowsTransactions { return }
+        let ended = producers.absorb(bytes, header, appendTime: time, ProducerLimits())
+        if let aborted = ended.flatMap({ AbortedTransaction($0) }) { note(aborted) }
     }
+}
+
+/// What is known of the producers of a segment that is being mended.
+struct RepairedTransactions {
+    /// Behind the segment, where `aborted` is known; otherwise before it.
+    var producers: ProducerStateTable
+    /// The transactions that the segment has aborted; nil where the batches have to tell.
+    var aborted: [AbortedTransaction]?
 }

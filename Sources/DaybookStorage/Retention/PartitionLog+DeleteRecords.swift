@@ -6,32 +6,38 @@ package import DaybookModel
 internal import SystemPackage
 
 extension PartitionLog {
-    /// Raises the log start offset; readers get a gap below it from now on. Nothing on disk changes.
+    /// Raises the log start offset; readers get a gap below it from now on. Nothing on disk changes. The checkpoint, which
+    /// the caller writes down, knows the producers from now on as they were where the first segment begins that stays.
     ///
-    /// Throws `.offsetOutOfRange` above the recovery point: what is not durable cannot be given up for good. An offset at
-    /// or below the log start changes nothing.
+    /// Throws `.offsetOutOfRange` above the recovery point: what is not durable cannot be given up for good; and `.file`
+    /// when the producers cannot be found out. The log start is then as before. An offset at or below it changes nothing.
     package func raiseLogStart(to offset: Offset) throws(StorageError) {
         guard offset <= recoveryPoint else {
             throw .offsetOutOfRange(offset, available: logStartOffset..<recoveryPoint)
         }
-        logStartOffset = max(logStartOffset, offset)
+        let start = max(logStartOffset, offset)
+        do throws(FileError) { try rememberProducers(from: start) } catch { throw .file(error) }
+        logStartOffset = start
         checkInvariant()
     }
 
     /// Takes the segments out of the log that lie wholly below the log start, and says which files are to be removed.
     ///
-    /// None while no checkpoint on disk says that log start: after a crash they would be missing. The last file of a log is never removed before another
+    /// None while no checkpoint on disk says that log start and the producers behind them: after a crash both would be
+    /// missing. The last file of a log is never removed before another
     /// one stands there: its name is what keeps offsets from being given a second time. Where the active segment goes, its
     /// successor's file is made here, durably. O(segments).
     package func takeExpiredSegments() throws(StorageError) -> ExpiredSegments {
-        guard savedLogStart >= logStartOffset else {
+        guard savedLogStart >= logStartOffset, savedProducersOffset >= segments[0].baseOffset else {
             return ExpiredSegments(directory: directory, baseOffsets: [], pool: pool)
         }
         let active = activeSegment
         if !active.facts.isEmpty, active.nextOffset <= logStartOffset, !active.hasUnflushedBytes, poison == nil {
             roll()
         }
-        let count = segments.dropLast().prefix { $0.nextOffset <= logStartOffset && !$0.hasUnflushedBytes }.count
+        let count = zip(segments, segments.dropFirst()).prefix {
+            $0.nextOffset <= logStartOffset && !$0.hasUnflushedBytes && $1.baseOffset <= savedProducersOffset
+        }.count
         if count == segments.count - 1, count > 0, activeSegment.facts.isEmpty {
             do throws(FileError) { try makeName(of: activeSegment) } catch { throw .file(error) }
         }

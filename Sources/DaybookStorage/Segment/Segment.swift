@@ -25,6 +25,11 @@ package final class Segment {
     package let sidecar: SidecarFile
     /// Sums over all batches of the segment.
     package var facts: SegmentFacts
+    /// The producers behind the segment, once it is closed and while its sidecar does not tell them.
+    package var producers: ProducerStateTable?
+    /// The first offset of the oldest transaction that is open behind the segment, once it is closed: records before it are
+    /// judged by markers in this segment and those before.
+    package var firstOpenOffset: Offset?
     /// Nil while nobody has needed it since the segment was opened; the active segment always has one.
     package var index: SegmentIndex?
     package var isSealed = false

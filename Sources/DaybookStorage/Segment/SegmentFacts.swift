@@ -12,6 +12,10 @@ package struct SegmentFacts: Hashable, Sendable {
     package private(set) var nextOffset: Offset
     package private(set) var recordsCount: Int64 = 0
     package private(set) var batchesCount: Int64 = 0
+    /// Records of control batches, which carry no data.
+    package private(set) var controlRecordsCount: Int64 = 0
+    /// Transactions that a marker in here has aborted.
+    package private(set) var abortedCount: Int64 = 0
     /// CRC-32C of the covered bytes.
     package private(set) var hash: UInt32 = 0
     /// Append times rise; both are `.none` while there is no batch.
@@ -46,10 +50,14 @@ package struct SegmentFacts: Hashable, Sendable {
         nextOffset = header.nextOffset
         recordsCount += Int64(header.recordsCount)
         batchesCount += 1
+        if header.isControl { controlRecordsCount += Int64(header.recordsCount) }
         self.hash = hash
         lastAppendTime = appendTime
         maxTimestamp = max(maxTimestamp, header.maxTimestamp)
     }
+
+    /// Takes note that the batch absorbed last has aborted a transaction.
+    package mutating func absorbAbortion() { abortedCount += 1 }
 
     /// Steps over bytes that are no batch, so that what follows can be covered: damaged bytes, kept where they are.
     ///
@@ -80,8 +88,9 @@ package struct SegmentFacts: Hashable, Sendable {
 
     /// For the sidecar's decoder, which has the sums already.
     package init(
-        baseOffset: Offset, size: Position, nextOffset: Offset, recordsCount: Int64, batchesCount: Int64, hash: UInt32,
-        appendTimes: (first: Timestamp, last: Timestamp), timestamps: (first: Timestamp, max: Timestamp),
+        baseOffset: Offset, size: Position, nextOffset: Offset, recordsCount: Int64, batchesCount: Int64,
+        controlRecordsCount: Int64, abortedCount: Int64, hash: UInt32, appendTimes: (first: Timestamp, last: Timestamp),
+        timestamps: (first: Timestamp, max: Timestamp),
         epochStarts: [EpochStart]
     ) {
         self.baseOffset = baseOffset
@@ -89,6 +98,8 @@ package struct SegmentFacts: Hashable, Sendable {
         self.nextOffset = nextOffset
         self.recordsCount = recordsCount
         self.batchesCount = batchesCount
+        self.controlRecordsCount = controlRecordsCount
+        self.abortedCount = abortedCount
         self.hash = hash
         (firstAppendTime, lastAppendTime) = appendTimes
         (firstTimestamp, maxTimestamp) = timestamps

@@ -43,14 +43,23 @@ package struct AppendTimeChange: Hashable, Sendable {
 package struct SegmentIndex: Hashable, Sendable {
     package private(set) var entries: [IndexEntry] = []
     package private(set) var appendTimes: [AppendTimeChange] = []
+    /// Transactions that a marker in this segment has aborted, in the order of the markers. They may have begun in an
+    /// earlier segment.
+    package private(set) var aborted: [AbortedTransaction] = []
 
     package init() {}
 
     /// For the sidecar's decoder: adds what one block holds.
-    package mutating func append(entries: [IndexEntry], appendTimes: [AppendTimeChange]) {
+    package mutating func append(
+        entries: [IndexEntry], appendTimes: [AppendTimeChange], aborted: [AbortedTransaction] = []
+    ) {
         self.entries += entries
         self.appendTimes += appendTimes
+        self.aborted += aborted
     }
+
+    /// Takes note of a transaction that the batch added last has aborted.
+    package mutating func note(_ transaction: AbortedTransaction) { aborted.append(transaction) }
 
     /// Takes note of a batch that is being added behind `facts`. `keepTimes`: its append time is here already.
     /// Amortised O(1).

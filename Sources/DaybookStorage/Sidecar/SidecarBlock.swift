@@ -16,6 +16,10 @@ struct SidecarBlock: Hashable {
     var entries: [IndexEntry]
     /// Append-time changes since the block before.
     var appendTimes: [AppendTimeChange]
+    /// Aborted transactions since the block before.
+    var aborted: [AbortedTransaction]
+    /// All producers, as the covered bytes leave them.
+    var producers: ProducerStateTable
 
     func encoded(for identity: LogIdentity) -> [UInt8] {
         var times = ByteWriter()
@@ -25,9 +29,12 @@ struct SidecarBlock: Hashable {
             times.varint(previous.time.milliseconds(until: change.time))
             previous = change
         }
+        var states = ByteWriter()
+        producers.encode(to: &states)
         let length =
             SidecarLayout.body + facts.epochStarts.count * SidecarLayout.epochStartSize
-            + entries.count * SidecarLayout.entrySize + times.bytes.count + SidecarLayout.trailerSize
+            + entries.count * SidecarLayout.entrySize + times.bytes.count + aborted.count * SidecarLayout.abortedSize
+            + states.bytes.count + SidecarLayout.trailerSize
         var block = ByteWriter(reserving: length)
         block.integer(SidecarLayout.magicValue)
         block.integer(SidecarLayout.currentVersion)
@@ -49,6 +56,10 @@ struct SidecarBlock: Hashable {
         }
         block.integer(UInt32(entries.count))
         block.integer(UInt32(times.bytes.count))
+        block.integer(facts.controlRecordsCount)
+        block.integer(facts.abortedCount)
+        block.integer(UInt32(aborted.count))
+        block.integer(UInt32(states.bytes.count))
         block.integer(UInt64(0))
         for start in facts.epochStarts {
             block.integer(start.epoch.rawValue)
@@ -61,6 +72,12 @@ struct SidecarBlock: Hashable {
             block.integer(entry.maxTimestampBefore.rawValue)
         }
         block.bytes += times.bytes
+        for transaction in aborted {
+            block.integer(transaction.producer.rawValue)
+            block.integer(transaction.firstOffset.rawValue)
+            block.integer(transaction.lastOffset.rawValue)
+        }
+        block.bytes += states.bytes
         block.integer(UInt32(length))
         block.integer(SidecarLayout.magicValue)
         let checksum = block.bytes.withUnsafeBytes { Self.checksum($0) }
@@ -88,7 +105,11 @@ struct SidecarBlock: Hashable {
         let timesLength = Int(head.integer(at: SidecarLayout.timesLength, as: UInt32.self))
         let entriesStart = SidecarLayout.body + epochs * SidecarLayout.epochStartSize
         let timesStart = entriesStart + entriesCount * SidecarLayout.entrySize
-        guard timesStart + timesLength + SidecarLayout.trailerSize == length else { return nil }
+        let abortedStart = timesStart + timesLength
+        let abortedRanges = Int(head.integer(at: SidecarLayout.abortedRanges, as: UInt32.self))
+        let producersStart = abortedStart + abortedRanges * SidecarLayout.abortedSize
+        let producersLength = Int(head.integer(at: SidecarLayout.producersLength, as: UInt32.self))
+        guard producersStart + producersLength + SidecarLayout.trailerSize == length else { return nil }
         let flags = head.integer(at: SidecarLayout.flags, as: UInt16.self)
         isSealed = flags & SidecarLayout.sealedFlag != 0
         isFlushed = flags & SidecarLayout.flushedFlag != 0
@@ -99,6 +120,8 @@ struct SidecarBlock: Hashable {
             nextOffset: Offset(head.integer(at: SidecarLayout.nextOffset)),
             recordsCount: head.integer(at: SidecarLayout.recordsCount),
             batchesCount: head.integer(at: SidecarLayout.batchesCount),
+            controlRecordsCount: head.integer(at: SidecarLayout.controlRecordsCount),
+            abortedCount: head.integer(at: SidecarLayout.abortedCount),
             hash: head.integer(at: SidecarLayout.hash),
             appendTimes: (head.time(at: SidecarLayout.firstAppendTime), head.time(at: SidecarLayout.lastAppendTime)),
             timestamps: (head.time(at: SidecarLayout.firstTimestamp), head.time(at: SidecarLayout.maxTimestamp)),
@@ -118,11 +141,20 @@ struct SidecarBlock: Hashable {
         let times = UnsafeRawBufferPointer(rebasing: bytes[timesStart..<timesStart + timesLength])
         guard let changes = Self.decodeTimes(times, from: baseOffset) else { return nil }
         appendTimes = changes
+        aborted = (0..<abortedRanges).map { index in
+            let place = abortedStart + index * SidecarLayout.abortedSize
+            return AbortedTransaction(
+                producer: ProducerID(rawValue: head.integer(at: place)),
+                firstOffset: Offset(head.integer(at: place + 8)), lastOffset: Offset(head.integer(at: place + 16)))
+        }
+        let states = UnsafeRawBufferPointer(rebasing: bytes[producersStart..<producersStart + producersLength])
+        guard let table = ProducerStateTable(decoding: states) else { return nil }
+        producers = table
     }
 
     init(
         number: UInt32, isSealed: Bool, isFlushed: Bool, facts: SegmentFacts, entries: [IndexEntry],
-        appendTimes: [AppendTimeChange]
+        appendTimes: [AppendTimeChange], aborted: [AbortedTransaction], producers: ProducerStateTable
     ) {
         self.number = number
         self.isSealed = isSealed
@@ -130,6 +162,8 @@ struct SidecarBlock: Hashable {
         self.facts = facts
         self.entries = entries
         self.appendTimes = appendTimes
+        self.aborted = aborted
+        self.producers = producers
     }
 
     /// Over everything but the checksum itself.
@@ -146,11 +180,19 @@ struct SidecarBlock: Hashable {
         // No log gets further.
         guard facts.nextOffset >= facts.baseOffset, facts.nextOffset.rawValue < 1 << 62,
             (0..<1 << 62).contains(facts.size.rawValue), facts.recordsCount >= 0, facts.batchesCount >= 0,
+            (0...facts.recordsCount).contains(facts.controlRecordsCount),
+            (0...facts.controlRecordsCount).contains(facts.abortedCount),
             zip(entries, entries.dropFirst()).allSatisfy({ $0.offset < $1.offset && $0.position < $1.position })
         else { return false }
         return entries.allSatisfy { offsets.contains($0.offset) && (Position.zero..<facts.size).contains($0.position) }
             && appendTimes.allSatisfy { offsets.contains($0.offset) }
             && facts.epochStarts.allSatisfy { offsets.contains($0.startOffset) }
+            && aborted.allSatisfy {
+                $0.producer.rawValue >= 0 && $0.firstOffset >= .zero && $0.firstOffset < $0.lastOffset
+                    && offsets.contains($0.lastOffset)
+            }
+            && zip(aborted, aborted.dropFirst()).allSatisfy { $0.lastOffset < $1.lastOffset }
+            && Int64(aborted.count) <= facts.abortedCount && producers.isPossible(before: facts.nextOffset)
     }
 
     private static func decodeTimes(_ bytes: UnsafeRawBufferPointer, from baseOffset: Offset) -> [AppendTimeChange]? {

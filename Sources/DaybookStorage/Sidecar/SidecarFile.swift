@@ -16,6 +16,7 @@ package final class SidecarFile {
     private var nextNumber: UInt32 = 0
     private var entriesWritten = 0
     private var timesWritten = 0
+    private var abortedWritten = 0
     private var mayHoldMore = true
     /// How far the last block reaches.
     private(set) var coveredSize = Position.zero
@@ -37,6 +38,8 @@ package final class SidecarFile {
     package struct Content {
         package var facts: SegmentFacts
         package var index: SegmentIndex
+        /// The producers behind the covered bytes.
+        package var producers: ProducerStateTable
         package var isSealed: Bool
         /// The covered bytes are known to have been flushed.
         package var isFlushed: Bool
@@ -85,19 +88,30 @@ package final class SidecarFile {
 
     private func adopt(_ block: SidecarBlock, into content: inout Content?) {
         var index = content?.index ?? SegmentIndex()
-        index.append(entries: block.entries, appendTimes: block.appendTimes)
+        index.append(entries: block.entries, appendTimes: block.appendTimes, aborted: block.aborted)
         entriesWritten += block.entries.count
         timesWritten += block.appendTimes.count
+        abortedWritten += block.aborted.count
         nextNumber = block.number &+ 1
         coveredSize = block.facts.size
         isSealedAndFlushed = block.isSealed && block.isFlushed
-        content = Content(facts: block.facts, index: index, isSealed: block.isSealed, isFlushed: block.isFlushed)
+        content = Content(
+            facts: block.facts, index: index, producers: block.producers, isSealed: block.isSealed,
+            isFlushed: block.isFlushed)
+    }
+
+    /// The last block of a sidecar that seals its segment.
+    struct Seal {
+        let facts: SegmentFacts
+        /// The producers behind the segment.
+        let producers: ProducerStateTable
+        let isFlushed: Bool
     }
 
     /// Reads only the last block, for a segment that should be sealed; nil when it does not seal `size` bytes.
     ///
     /// One read of a few kilobytes, however large the index is.
-    func loadSeal(size: Int, trustUnflushed: Bool) -> (facts: SegmentFacts, isFlushed: Bool)? {
+    func loadSeal(size: Int, trustUnflushed: Bool) -> Seal? {
         do throws(FileError) {
             return try persistently { () throws(FileError) in
                 try readSeal(size: size, trustUnflushed: trustUnflushed)
@@ -110,7 +124,7 @@ package final class SidecarFile {
 
     private func readSeal(
         size: Int, trustUnflushed: Bool
-    ) throws(FileError) -> (facts: SegmentFacts, isFlushed: Bool)? {
+    ) throws(FileError) -> Seal? {
         let file = try uninterrupted { () throws(FileError) in try pool.fileSystem.open(path, .read) }
         let total = try uninterrupted { () throws(FileError) in try file.status() }.size
         guard total <= Self.largest else { throw FileError(.read, path, .fileTooLarge) }
@@ -139,7 +153,7 @@ package final class SidecarFile {
             length = total
             nextNumber = block.number &+ 1
             mayHoldMore = false
-            return (block.facts, block.isFlushed)
+            return Seal(facts: block.facts, producers: block.producers, isFlushed: block.isFlushed)
         }
     }
 
@@ -154,16 +168,20 @@ package final class SidecarFile {
         }
     }
 
-    /// Writes one more block: `facts`, and the part of `index` that no block holds yet and `facts` covers.
+    /// Writes one more block: `facts`, the producers behind them, and the part of `index` that no block holds yet and
+    /// `facts` covers.
     func append(
-        facts: SegmentFacts, index: SegmentIndex, isSealed: Bool, isFlushed: Bool, flushes: Bool = false
+        facts: SegmentFacts, index: SegmentIndex, producers: ProducerStateTable, isSealed: Bool, isFlushed: Bool,
+        flushes: Bool = false
     ) throws(FileError) {
         let entries = index.entries[min(entriesWritten, index.entries.count)...].prefix { $0.offset < facts.nextOffset }
         let times = index.appendTimes[min(timesWritten, index.appendTimes.count)...]
             .prefix { $0.offset < facts.nextOffset }
+        let aborted = index.aborted[min(abortedWritten, index.aborted.count)...]
+            .prefix { $0.lastOffset < facts.nextOffset }
         let block = SidecarBlock(
             number: nextNumber, isSealed: isSealed, isFlushed: isFlushed, facts: facts, entries: Array(entries),
-            appendTimes: Array(times))
+            appendTimes: Array(times), aborted: Array(aborted), producers: producers)
         let bytes = block.encoded(for: identity)
         // Opened for each block: blocks are rare, and descriptors are better spent on segments.
         let file = try pool.withRoom { () throws(FileError) in try pool.fileSystem.open(path, .create) }
@@ -177,20 +195,25 @@ package final class SidecarFile {
         nextNumber &+= 1
         entriesWritten += entries.count
         timesWritten += times.count
+        abortedWritten += aborted.count
         coveredSize = facts.size
         isSealedAndFlushed = isSealed && isFlushed
     }
 
     /// Replaces all there is by one block about a sealed, flushed segment; durable but for the file's name.
-    func replace(facts: SegmentFacts, index: SegmentIndex) throws(FileError) {
+    func replace(facts: SegmentFacts, index: SegmentIndex, producers: ProducerStateTable) throws(FileError) {
         forget()
-        try append(facts: facts, index: index, isSealed: true, isFlushed: true, flushes: true)
+        try append(
+            facts: facts, index: index, producers: producers, isSealed: true, isFlushed: true, flushes: true)
     }
 
     /// As `append`; a failure is remembered, not thrown.
-    func tryAppend(facts: SegmentFacts, index: SegmentIndex, isSealed: Bool, isFlushed: Bool) {
+    func tryAppend(
+        facts: SegmentFacts, index: SegmentIndex, producers: ProducerStateTable, isSealed: Bool, isFlushed: Bool
+    ) {
         do throws(FileError) {
-            try append(facts: facts, index: index, isSealed: isSealed, isFlushed: isFlushed)
+            try append(
+                facts: facts, index: index, producers: producers, isSealed: isSealed, isFlushed: isFlushed)
         } catch {
             failure = error
         }
@@ -221,7 +244,7 @@ package final class SidecarFile {
 
     /// Begins anew: the next block written replaces all there is.
     func forget() {
-        (length, nextNumber, entriesWritten, timesWritten) = (0, 0, 0, 0)
+        (length, nextNumber, entriesWritten, timesWritten, abortedWritten) = (0, 0, 0, 0, 0)
         coveredSize = .zero
         isSealedAndFlushed = false
         mayHoldMore = true

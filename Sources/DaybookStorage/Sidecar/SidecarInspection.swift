@@ -19,6 +19,10 @@ package struct SidecarInspection: Sendable {
         package let facts: SegmentFacts
         package let entries: [IndexEntry]
         package let appendTimes: [AppendTimeChange]
+        /// Transactions aborted since the block before.
+        package let aborted: [AbortedTransaction]
+        /// All producers behind the covered bytes.
+        package let producers: ProducerStateTable
     }
 
     /// Bytes that are no sound block.
@@ -67,7 +71,7 @@ package struct SidecarInspection: Sendable {
         return Summary(
             positions: Position(place)..<Position(end), topicID: topicID, partition: partition, number: block.number,
             isSealed: block.isSealed, isFlushed: block.isFlushed, facts: block.facts, entries: block.entries,
-            appendTimes: block.appendTimes)
+            appendTimes: block.appendTimes, aborted: block.aborted, producers: block.producers)
     }
 
     /// Where the next sound block begins, or the end.

@@ -7,7 +7,7 @@
 /// | offset | size | field          | note |
 /// |--------|------|----------------|------|
 /// | 0      | 4    | magic          | `DBSC` |
-/// | 4      | 2    | version        | 1 |
+/// | 4      | 2    | version        | 2 |
 /// | 6      | 2    | flags          | bit 0 sealed, bit 1 flushed |
 /// | 8      | 4    | blockLength    | all bytes of the block, trailer included |
 /// | 12     | 4    | checksum       | CRC-32C of all other bytes |
@@ -27,13 +27,22 @@
 /// | 104    | 8    | maxTimestamp   | |
 /// | 112    | 4    | entriesCount   | index entries in this block |
 /// | 116    | 4    | timesLength    | bytes of append-time changes in this block |
-/// | 120    | 8    | reserved       | 0 |
-/// | 128    | …    | body           | epoch starts, index entries, append-time changes, trailer |
+/// | 120    | 8    | controlRecordsCount | records of control batches |
+/// | 128    | 8    | abortedCount   | transactions aborted by a marker in the covered bytes |
+/// | 136    | 4    | abortedRanges  | aborted transactions in this block |
+/// | 140    | 4    | producersLength | bytes of producer states |
+/// | 144    | 8    | reserved       | 0 |
+/// | 152    | …    | body           | the parts named below, trailer |
 ///
+/// The body holds epoch starts, index entries, append-time changes, aborted transactions and producer states, in this order.
 /// An epoch start is epoch (4) and start offset (8). An index entry is offset (8), position (8), header checksum (4)
 /// and the largest timestamp before it (8). An append-time change is two zigzag varints, offset and milliseconds, each
-/// as the difference to the one before it in the block; the first counts from base offset and 0. The trailer is
-/// blockLength (4) and magic (4), so that the last block can be found from the end of the file.
+/// as the difference to the one before it in the block; the first counts from base offset and 0. An aborted transaction is
+/// producer id (8), first offset (8) and offset of the marker (8), since the block before. Producer states are all that are
+/// known behind the covered bytes, in the order of ids; a state is a row of zigzag varints: id, epoch, coordinator epoch
+/// (−1 none), first offset of the open transaction (−1 none), last append time, number of batches, and for each of these
+/// base sequence, last offset − base offset, base offset, append time. The trailer is blockLength (4) and magic (4), so that
+/// the last block can be found from the end of the file.
 package enum SidecarLayout {
     package static let magic = 0
     package static let version = 4
@@ -56,15 +65,20 @@ package enum SidecarLayout {
     package static let maxTimestamp = 104
     package static let entriesCount = 112
     package static let timesLength = 116
-    package static let reserved = 120
-    package static let body = 128
+    package static let controlRecordsCount = 120
+    package static let abortedCount = 128
+    package static let abortedRanges = 136
+    package static let producersLength = 140
+    package static let reserved = 144
+    package static let body = 152
 
     static let magicValue: UInt32 = 0x4442_5343
-    static let currentVersion: UInt16 = 1
+    static let currentVersion: UInt16 = 2
     static let sealedFlag: UInt16 = 1
     static let flushedFlag: UInt16 = 2
     static let epochStartSize = 12
     static let entrySize = 28
+    static let abortedSize = 24
     static let trailerSize = 8
     static let knownFlags = sealedFlag | flushedFlag
 }

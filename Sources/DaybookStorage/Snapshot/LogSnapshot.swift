@@ -14,6 +14,8 @@ package struct SegmentSnapshot {
     package let isSealed: Bool
     /// Nil: it is in the segment's sidecar.
     fileprivate let index: SegmentIndex?
+    /// The producers behind the segment. Nil: they are in the segment's sidecar.
+    fileprivate let producers: ProducerStateTable?
     fileprivate let sidecar: SidecarFile
 
     package var baseOffset: Offset { facts.baseOffset }
@@ -48,7 +50,9 @@ package struct LogSnapshot {
             // What lies before the log start is about to be removed.
             guard segment.size > .zero, segment.nextOffset > logStartOffset else { continue }
             segments.append(
-                segment.nextOffset <= highWatermark ? whole(segment, isFollowed: isFollowed) : try cut(segment))
+                segment.nextOffset <= highWatermark
+                    ? whole(segment, isFollowed ? segment.producers : log.producers, isFollowed: isFollowed)
+                    : try cut(segment, log))
         }
         var expected = logStartOffset
         for segment in segments {
@@ -58,37 +62,51 @@ package struct LogSnapshot {
         if expected < highWatermark { missing.append(expected..<highWatermark) }
     }
 
-    private func whole(_ segment: Segment, isFollowed: Bool) -> SegmentSnapshot {
+    private func whole(
+        _ segment: Segment, _ producers: ProducerStateTable?, isFollowed: Bool
+    ) -> SegmentSnapshot {
         SegmentSnapshot(
             facts: segment.facts,
             isFinal: isFollowed && segment.isSealed && !segment.hasUnflushedBytes
                 && segment.nextOffset < highWatermark,
-            isSealed: segment.isSealed, index: segment.index, sidecar: segment.sidecar)
+            isSealed: segment.isSealed, index: segment.index, producers: producers, sidecar: segment.sidecar)
     }
 
     /// The part of a segment below the high watermark: its sums, from the last sidecar block that lies below it too.
-    private func cut(_ segment: Segment) throws(FileError) -> SegmentSnapshot {
+    private func cut(_ segment: Segment, _ log: PartitionLog) throws(FileError) -> SegmentSnapshot {
         let times = segment.index ?? segment.sidecar.load(trustUnflushed: true)?.index ?? SegmentIndex()
         let known = segment.sidecar.load(trustUnflushed: false, upTo: highWatermark)
         var index = SegmentIndex()
         index.append(
-            entries: known?.index.entries ?? [], appendTimes: times.appendTimes.filter { $0.offset < highWatermark })
+            entries: known?.index.entries ?? [], appendTimes: times.appendTimes.filter { $0.offset < highWatermark },
+            aborted: known?.index.aborted ?? [])
+        let producers: ProducerSnapshot
+        if let known {
+            producers = ProducerSnapshot(offset: known.facts.nextOffset, table: known.producers)
+        } else {
+            producers = try log.producers(before: segment)
+        }
         let result = try scan(
             segment.file, behind: known?.facts ?? SegmentFacts(baseOffset: segment.baseOffset), index,
-            below: highWatermark,
-            to: segment.size, appendTime: segment.facts.firstAppendTime)
+            below: highWatermark, to: segment.size, appendTime: segment.facts.firstAppendTime,
+            producers: producers)
         return SegmentSnapshot(
-            facts: result.facts, isFinal: false, isSealed: false, index: result.index, sidecar: segment.sidecar)
+            facts: result.facts, isFinal: false, isSealed: false, index: result.index, producers: result.producers,
+            sidecar: segment.sidecar)
     }
 
     private func scan(
         _ file: PooledFile, behind facts: SegmentFacts, _ index: SegmentIndex, below limit: Offset, to end: Position,
-        appendTime: Timestamp, knownEpochs: [EpochStart] = []
+        appendTime: Timestamp, knownEpochs: [EpochStart] = [],
+        producers: ProducerSnapshot = ProducerSnapshot(offset: .max, table: ProducerStateTable()),
+        knownAborted: [AbortedTransaction]? = nil
     ) throws(FileError) -> SegmentScan.Result {
         var scan = SegmentScan(
             durableBelow: limit, offsetLimit: limit, indexInterval: indexInterval, appendTime: appendTime)
         scan.isSealed = true
         scan.knownEpochs = knownEpochs
+        scan.producers = producers
+        scan.knownAborted = knownAborted
         return try scan.run(file, behind: facts, index: index, to: end)
     }
 
@@ -99,19 +117,28 @@ package struct LogSnapshot {
     /// Nil when the segment's own sidecar has been replaced or removed since: the log has to be looked at anew. Written
     /// anew and not copied, because a sidecar that is still being appended to soon speaks of more than the copy holds.
     package func sidecar(for segment: SegmentSnapshot) -> [UInt8]? {
-        var index = segment.index
-        if index == nil, let content = segment.sidecar.load(trustUnflushed: true), content.facts == segment.facts {
-            index = content.index
-        }
-        guard let index else { return nil }
-        return sidecar(segment.facts, index, isSealed: segment.isSealed)
+        guard let known = known(segment) else { return nil }
+        return sidecar(segment.facts, known.index, known.producers, isSealed: segment.isSealed)
     }
 
-    private func sidecar(_ facts: SegmentFacts, _ index: SegmentIndex, isSealed: Bool) -> [UInt8] {
+    /// Index and producers of a segment, from memory or from its sidecar.
+    private func known(_ segment: SegmentSnapshot) -> (index: SegmentIndex, producers: ProducerStateTable)? {
+        if let index = segment.index, let producers = segment.producers { return (index, producers) }
+        guard let content = segment.sidecar.load(trustUnflushed: true), content.facts == segment.facts else {
+            return nil
+        }
+        return (segment.index ?? content.index, segment.producers ?? content.producers)
+    }
+
+    private func sidecar(
+        _ facts: SegmentFacts, _ index: SegmentIndex, _ producers: ProducerStateTable, isSealed: Bool
+    ) -> [UInt8] {
         let end = facts.nextOffset
         return SidecarBlock(
             number: 0, isSealed: isSealed, isFlushed: true, facts: facts,
-            entries: index.entries.filter { $0.offset < end }, appendTimes: index.appendTimes.filter { $0.offset < end }
+            entries: index.entries.filter { $0.offset < end },
+            appendTimes: index.appendTimes.filter { $0.offset < end },
+            aborted: index.aborted.filter { $0.lastOffset < end }, producers: producers
         ).encoded(for: identity)
     }
 
@@ -123,9 +150,14 @@ package struct LogSnapshot {
         var index = SegmentIndex()
         let times = segment.index ?? segment.sidecar.load(trustUnflushed: true)?.index
         index.append(entries: [], appendTimes: times?.appendTimes ?? [])
+        let known = known(segment)
         let result = try scan(
             copy, behind: SegmentFacts(baseOffset: segment.baseOffset), index, below: segment.facts.nextOffset,
-            to: segment.facts.size, appendTime: segment.facts.firstAppendTime, knownEpochs: segment.facts.epochStarts)
-        return (result.facts, result.damage, sidecar(result.facts, result.index, isSealed: segment.isSealed))
+            to: segment.facts.size, appendTime: segment.facts.firstAppendTime, knownEpochs: segment.facts.epochStarts,
+            knownAborted: known?.index.aborted)
+        return (
+            result.facts, result.damage,
+            sidecar(result.facts, result.index, known?.producers ?? result.producers, isSealed: segment.isSealed)
+        )
     }
 }
