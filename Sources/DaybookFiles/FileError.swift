@@ -10,6 +10,12 @@ package struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
         case open, read, write, flush, truncate, close, rename, link, remove, list, status, lock
         case createDirectory = "create the folder"
         case flushDirectory = "flush the folder"
+        case connect = "connect to"
+        case listen = "listen at"
+        case accept = "take a connection at"
+        case send = "send to"
+        case receive = "receive from"
+        case wait = "wait for"
     }
 
     package let operation: Operation
@@ -37,6 +43,8 @@ package struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
             case .tooManyOpenFiles, .tooManyOpenFilesInSystem: "; raise the limit on open files (ulimit -n)"
             case .permissionDenied, .notPermitted: "; check the owner and the permissions"
             case .readOnlyFileSystem: "; the file system is mounted read-only"
+            case .fileNameTooLong where operation == .listen || operation == .connect:
+                "; a socket's path may not have so many bytes here, use a data directory with a shorter one"
             case .ioError: "; the disk or its driver reported a failure, see the kernel's log"
             default: ""
             }

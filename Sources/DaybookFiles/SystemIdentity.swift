@@ -19,6 +19,9 @@ package enum SystemIdentity {
     }
 
     package static var processIdentifier: Int32 { getpid() }
+
+    /// The user that this process acts as.
+    package static var userIdentifier: UInt32 { geteuid() }
 }
 
 #if canImport(Glibc)

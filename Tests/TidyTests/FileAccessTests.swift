@@ -1,4 +1,5 @@
-// DaybookFiles is the only target that talks to the file system, so that a simulated disk can stand in for all of it.
+// DaybookFiles is the only target that talks to the file system, so that a simulated disk can stand in for all of it; and to
+// sockets, which are names in a folder too.
 
 import Testing
 
@@ -15,6 +16,8 @@ struct FileAccessTests {
         #expect(count(Self.rule, in: "guard fdatasync (descriptor) == 0 else { return }") == 1)
         #expect(count(Self.rule, in: "import Glibc\nlet n = Glibc.open(path, O_RDONLY)") == 1)
         #expect(count(Self.rule, in: "import Glibc\nlet n = read(0, bytes, 10)") == 1)
+        #expect(count(Self.rule, in: "import Glibc\nlet n = send(socket, bytes, 10, 0)") == 1)
+        #expect(count(Self.rule, in: "umask(0o077)") == 1)
         #expect(count(Self.rule, in: "let file = try FileDescriptor.open(path, .readOnly)") == 1)
     }
 
@@ -28,7 +31,10 @@ struct FileAccessTests {
 
     /// Names that mean the C function wherever they stand without a receiver.
     private static let plain: Set = [
-        "closedir", "fallocate", "fcntl", "fdatasync", "flock", "fstat", "fstatat", "fsync", "ftruncate", "lseek",
+        "accept4", "chmod", "closedir", "fchmod", "fchmodat", "getpeereid", "getsockopt", "recvfrom", "recvmsg",
+        "sendmsg",
+        "sendto", "setsockopt", "socketpair", "umask", "fallocate", "fcntl", "fdatasync", "flock", "fstat", "fstatat",
+        "fsync", "ftruncate", "lseek",
         "lstat",
         "mkdirat", "mmap", "msync", "munmap", "openat", "opendir", "posix_fadvise", "posix_fallocate", "pread",
         "preadv",
@@ -37,6 +43,7 @@ struct FileAccessTests {
 
     /// Names that our own functions may have too; they are the C function's only where a C library is imported.
     private static let common: Set = [
+        "accept", "bind", "connect", "listen", "recv", "send", "shutdown", "socket",
         "close", "link", "mkdir", "open", "read", "readv", "remove", "rename", "rmdir", "stat", "symlink", "truncate",
         "write", "writev",
     ]

@@ -23,4 +23,23 @@ int daybook_crc32c_is_accelerated(void);
 /// -1 with errno set; ENOSYS where the system has no such numbers.
 int daybook_file_system_magic(const char *path, uint32_t *magic);
 
+/// A local stream socket, closed in programs started later, none of whose calls waits. Returns it, or -1 with errno set.
+int daybook_socket_make(void);
+
+/// The next connection of a listening socket, as `daybook_socket_make` makes them; -1 with errno set, EAGAIN without one.
+int daybook_socket_accept(int listener);
+
+/// Sends what can be sent at once; no signal where the other side is gone. Returns how many bytes, or -1 with errno set.
+ptrdiff_t daybook_socket_send(int socket, const void *bytes, size_t count);
+
+/// The user and the process at the other side, as the kernel noted them down when it was connected; process 0 where the
+/// system does not tell. Returns 0, or -1 with errno set.
+int daybook_socket_peer(int socket, uint32_t *user, int32_t *process);
+
+/// A folder, open for looking up names in it. Returns the descriptor, or -1 with errno set.
+int daybook_folder_open(const char *path);
+
+/// The two ends of a pipe, none of whose calls waits. Returns 0, or -1 with errno set.
+int daybook_pipe_make(int *reader, int *writer);
+
 #endif

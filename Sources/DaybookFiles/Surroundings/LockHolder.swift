@@ -23,10 +23,13 @@ package struct LockHolder: Hashable, Sendable {
         else { return nil }
         // The list keeps the number of who took the lock, also when that process has ended and a child of it holds on.
         guard (try? fileSystem.status(of: FilePath("/proc/\(process)"))) != nil else { return nil }
+        return LockHolder(process: process, name: name(of: process, in: fileSystem))
+    }
+
+    /// What a process is called; nil where this process may not know.
+    package static func name(of process: Int32, in fileSystem: any FileSystem = PosixFileSystem()) -> String? {
         let name = try? AtomicFile.readAll(FilePath("/proc/\(process)/comm"), in: fileSystem)
-        return LockHolder(
-            process: process, name: name.map { String(decoding: $0.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self) }
-        )
+        return name.map { String(decoding: $0.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self) }
     }
 
     /// Whether this system lists locks at all.
