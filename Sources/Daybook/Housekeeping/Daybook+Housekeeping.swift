@@ -43,46 +43,6 @@ extension Daybook {
         }
     }
 
-    /// Compacts a topic now, whatever its dirty ratio: every closed segment that is old enough by `min.compaction.lag.ms`.
-    /// Nil for partitions with nothing to do. Throws `.invalidConfiguration` where the topic is not compacted.
-    public func compact(_ topic: String) async throws -> [TopicPartition: CompactionStatus] {
-        try requireWritable()
-        let topic = try self.topic(topic)
-        guard topic.configuration.retention.policy.compacts else {
-            throw DaybookError(
-                .invalidConfiguration,
-                "Topic \(topic.name) is not compacted; set its cleanup.policy to compact or compact,delete first")
-        }
-        let partitions = try topic.partitions.map { try partition($0) }
-        let (pace, time, services) = (pace(), housekeeping.time, services)
-        let memory = configuration.housekeeping.compactionMemory
-        return try await services.maintenance.run { () throws in
-            var done: [TopicPartition: CompactionStatus] = [:]
-            for partition in partitions {
-                let progress = try partition.compactBlocking(
-                    topic.configuration.compaction(memory: memory), now: time.now, force: true, pace: pace)
-                done[partition.topicPartition] = progress.map { CompactionStatus($0) }
-            }
-            return done
-        }
-    }
-
-    /// Reads every closed segment of a topic, or of all topics, and compares it with its checksum. Damage is put into
-    /// quarantine as a copy and reported; readers get a gap for it. Reads at the configured rate.
-    public func scrub(_ topic: String? = nil) async throws -> [TopicPartition: ScrubStatus] {
-        try requireWritable()
-        let topics = try topic.map { [try self.topic($0)] } ?? topics(includingInternal: true)
-        let partitions = try topics.flatMap(\.partitions).map { try partition($0) }
-        let pace = pace()
-        return try await services.maintenance.run { () throws in
-            var done: [TopicPartition: ScrubStatus] = [:]
-            for partition in partitions {
-                done[partition.topicPartition] = try partition.scrubBlocking(pace: pace).map { ScrubStatus($0) }
-            }
-            return done
-        }
-    }
-
     /// What maintenance has made of a partition.
     public func maintenanceStatus(_ topicPartition: TopicPartition) throws -> MaintenanceStatus {
         let partition = try partition(topicPartition)
@@ -208,7 +168,7 @@ extension Daybook {
 }
 
 /// Set when whoever waits for a pass does not want it any more.
-private final class CancellationFlag: Sendable {
+final class CancellationFlag: Sendable {
     private let value = Atomic(false)
     var isSet: Bool { value.load(ordering: .relaxed) }
     func set() { value.store(true, ordering: .relaxed) }
@@ -222,6 +182,8 @@ final class Housekeeping: Sendable {
     /// How far groups have come, by partition and group.
     let progress = Mutex<[TopicPartition: [String: Offset]]>([:])
     let isUnderWay = Atomic(false)
+    /// Rates of work that somebody asked for at a rate of its own.
+    private let otherLimits = Mutex<[RateLimit]>([])
 
     init(time: TrustedTime, limit: RateLimit) {
         self.time = time
@@ -232,11 +194,20 @@ final class Housekeeping: Sendable {
     func stop() {
         isStopped.store(true, ordering: .relaxed)
         limit.stop()
+        for limit in otherLimits.withLock({ $0 }) { limit.stop() }
     }
+
+    /// Has `stop` end work at that rate too, until `forget` is called.
+    func note(_ other: RateLimit) {
+        otherLimits.withLock { $0.append(other) }
+        if isStopped.load(ordering: .relaxed) { other.stop() }
+    }
+
+    func forget(_ other: RateLimit) { otherLimits.withLock { $0.removeAll { $0 === other } } }
 }
 
 extension TopicConfiguration {
-    fileprivate func compaction(memory: ByteCount) -> CompactionPolicy {
+    func compaction(memory: ByteCount) -> CompactionPolicy {
         CompactionPolicy(
             dirtyRatio: retention.dirtyRatio, lag: retention.compactionLag.milliseconds,
             tombstoneAge: retention.tombstoneAge.milliseconds, memory: memory.rawValue, lz4Level: lz4Level,

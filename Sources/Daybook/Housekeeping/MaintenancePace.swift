@@ -11,10 +11,13 @@ struct MaintenanceStopped: Error {}
 /// A rate, and whether to go on.
 struct MaintenancePace: Sendable {
     let limit: RateLimit
+    /// Hears of bytes that are about to be read.
+    var note: @Sendable (Int) -> Void = { _ in }
     let mayGoOn: @Sendable () -> Bool
 
     /// Waits for the bytes' share; throws `MaintenanceStopped` when there is no going on.
     func take(_ bytes: Int, for partition: Partition) throws {
+        note(bytes)
         limit.take(bytes)
         guard mayGoOn(), !partition.isClosing else { throw MaintenanceStopped() }
     }

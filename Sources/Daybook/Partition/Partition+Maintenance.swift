@@ -60,6 +60,8 @@ extension Partition {
         _ policy: CompactionPolicy, now: Timestamp, force: Bool, pace: MaintenancePace
     ) throws -> CompactionProgress? {
         try maintenance.withLockIfAvailable { _ -> CompactionProgress? in
+            // Once it is closed the folder may go, or be somebody else's.
+            if isClosing { throw MaintenanceStopped() }
             // Names that may not be durable are not trusted again: recovery goes on with the swap.
             guard withLog({ $0.checkpoint.swap == nil }) else {
                 throw DaybookError(
@@ -82,6 +84,7 @@ extension Partition {
     /// Reads all sealed segments and compares them with what their sidecars say. Blocks; nil when somebody else is at work.
     func scrubBlocking(pace: MaintenancePace) throws -> ScrubResult? {
         try maintenance.withLockIfAvailable { _ in
+            if isClosing { throw MaintenanceStopped() }
             var result = ScrubResult(time: .none, segmentsCount: 0, bytes: 0, damagedSegmentsCount: 0)
             var next = Offset.zero
             while let subject = withLog({ $0.scrubSubject(from: next) }) {
