@@ -32,6 +32,9 @@ public struct Configuration: Sendable {
     /// has. One flush serves everybody who commits to one partition at the same time, and so many partitions are flushed
     /// side by side. Default: 8, as many as there are threads for flushes; Kafka's 50 are for spreading load over brokers.
     public var internalTopicPartitions = 8
+    /// Make a socket, `control`, in a directory that is opened for writing, through which commands of the same user and of the
+    /// superuser reach this process: see ``Control``. Where the file system has no sockets the directory opens without one.
+    public var hasControlSocket = true
     /// Retention, compaction and scrubbing.
     public var housekeeping = HousekeepingConfiguration()
 

@@ -19,13 +19,16 @@ extension Daybook {
     {
         let opening = DirectoryOpening(directory, try configuration.validated())
         let daybook = Daybook(try await opening.run())
-        if !daybook.isReadOnly { try await daybook.finishDeletions() }
+        if !daybook.isReadOnly {
+            try await daybook.finishDeletions()
+            await daybook.control.start(daybook)
+        }
         daybook.scheduleHousekeeping()
         return daybook
     }
 
     /// Flushes everything, closes the files and gives back the lock. Later calls throw `.closed`; a second `close` does
-    /// nothing.
+    /// nothing. Commands of other processes that are under way are cancelled, and have two seconds to come to their end.
     ///
     /// Throws when something could not be made durable; the next open then recovers as after a crash.
     public func close() async throws {
@@ -35,7 +38,16 @@ extension Daybook {
             return state.partitionsInOrder
         }
         guard let partitions else { return }
-        defer { lock?.release() }
+        control.beginClosing()
+        let outcome: Result<Void, any Error>
+        do { outcome = .success(try await close(partitions)) } catch { outcome = .failure(error) }
+        // As long as the socket is there the directory is this process's.
+        await control.finishClosing()
+        lock?.release()
+        try outcome.get()
+    }
+
+    private func close(_ partitions: [Partition]) async throws {
         housekeeping.stop()
         // A change of topics that has begun ends before the lock is given back; none begins any more.
         let daybook = self
@@ -66,6 +78,14 @@ extension Daybook {
         } catch {
             throw DaybookError(error)
         }
+    }
+
+    /// Flushes, and writes down how far everything is durable, so that readers in other processes see it at once.
+    func flushAndPublish() async throws {
+        try requireWritable()
+        try await flush()
+        let partitions = state.withLock { $0.partitionsInOrder }
+        await services.io.run { for partition in partitions { partition.publishWatermark(isFinal: true) } }
     }
 
     /// Makes everything appended so far durable, in all partitions.

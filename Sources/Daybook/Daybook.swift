@@ -17,6 +17,9 @@ public final class Daybook: Sendable {
     /// What opening found: torn tails, damage, what was scanned.
     public let recovery: RecoveryReport
 
+    /// How commands of other processes reach this daybook.
+    public let control = Control()
+
     let configuration: Configuration
     let layout: DirectoryLayout
     let fileSystem: any FileSystem
@@ -28,6 +31,8 @@ public final class Daybook: Sendable {
     /// What `state` says of this incarnation, but for the producer ids.
     let stateOnDisk: DirectoryState
     let producerIDs: ProducerIDs
+    /// When the directory was opened.
+    let opened: Timestamp
     let state: Mutex<State>
     /// Held while topics change, which takes several steps on disk, and while ids are reserved.
     let topicChanges = Mutex(())
@@ -63,6 +68,7 @@ public final class Daybook: Sendable {
             try AtomicFile.replace(
                 layout.state, with: stateOnDisk.reserving(to: end).encoded(), in: fileSystem)
         }
+        self.opened = opened.configuration.clock.now()
         let youngest = opened.partitions.values.map { $0.withLog { $0.lastAppendTime } }.max() ?? .none
         housekeeping = Housekeeping(
             time: TrustedTime(opened.configuration.clock, notBefore: youngest),
@@ -73,7 +79,9 @@ public final class Daybook: Sendable {
     deinit {
         housekeeping.stop()
         services.stop()
-        lock?.release()
+        let lock = lock
+        // As long as the socket is there the directory is this process's.
+        control.abandon { lock?.release() }
     }
 
     /// Whether the directory was opened for reading.

@@ -17,6 +17,7 @@ public struct DaybookError: Error, Sendable, CustomStringConvertible {
             case partitionFailed, inputOutput, damaged, planOutdated, diskFull
             case outOfOrderSequence, duplicateSequence, producerFenced, coordinatorFenced, transactionOpen,
                 offsetConflict
+            case notPermitted, unknownCommand, invalidRequest, serviceUnreachable, outcomeUnknown, other
         }
         private let kind: Kind
         private init(_ kind: Kind) { self.kind = kind }
@@ -76,7 +77,23 @@ public struct DaybookError: Error, Sendable, CustomStringConvertible {
         /// Bytes on disk are not what was written.
         public static let damaged = Code(.damaged)
 
+        /// The process that has the directory open does not take commands of this user.
+        public static let notPermitted = Code(.notPermitted)
+        /// The process that has the directory open does not know the command.
+        public static let unknownCommand = Code(.unknownCommand)
+        /// A command's arguments are not what it needs.
+        public static let invalidRequest = Code(.invalidRequest)
+        /// The process that has the directory open does not answer at its control socket, or in a way that is not understood.
+        public static let serviceUnreachable = Code(.serviceUnreachable)
+        /// The process that was to carry out a command went away before it had answered.
+        public static let outcomeUnknown = Code(.outcomeUnknown)
+        /// An error that another process has told of and that has no code of its own here: see the message.
+        public static let other = Code(.other)
+
         public var description: String { kind.rawValue }
+
+        /// The code whose description that is; `other` where a later release has more of them.
+        init(named name: String) { kind = Kind(rawValue: name) ?? .other }
     }
 
     public let code: Code

@@ -51,11 +51,7 @@ extension Daybook {
         progress: @escaping @Sendable (_ done: ByteCount, _ total: ByteCount) -> Void = { _, _ in }
     ) async throws -> BackupReport {
         if state.withLock({ $0.isClosed }) { throw DaybookError.closed }
-        if !isReadOnly {
-            try await flush()
-            let partitions = state.withLock { Array($0.partitions.values) }
-            await services.io.run { for partition in partitions { partition.publishWatermark(isFinal: true) } }
-        }
+        if !isReadOnly { try await flushAndPublish() }
         return try await Self.backup(
             directory, to: destination, options: options, in: configuration, progress: progress)
     }

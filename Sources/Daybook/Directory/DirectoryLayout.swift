@@ -18,6 +18,8 @@ struct DirectoryLayout: Sendable {
     /// What is durable, partition by partition.
     var watermarks: FilePath { root.appending("watermarks") }
 
+    /// The socket at which the writing process takes commands; there is one only while it runs.
+    var control: FilePath { root.appending("control") }
     /// What a snapshot holds; there is one in snapshots only.
     var manifest: FilePath { root.appending("manifest") }
 

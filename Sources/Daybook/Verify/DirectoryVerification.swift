@@ -192,7 +192,10 @@ struct DirectoryVerification {
 
     private mutating func noteOthers(_ names: Set<String>, _ registry: TopicRegistry) {
         let known = Set(registry.topics.values.flatMap { $0.partitions.map(\.description) })
-            .union(["LOCK", "state", "topics", "topics.copy", "watermarks", "quarantine", "manifest"])
+            .union([
+                "LOCK", "state", "topics", "topics.copy", "watermarks", "control", "control.new", "quarantine",
+                "manifest",
+            ])
         for name in names.sorted() where !known.contains(name) {
             let isFolder = TopicPartition(folderName: name) != nil
             report.note(name, isFolder ? "no topic claims this partition folder" : "Daybook does not know this file")

@@ -27,6 +27,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case lines
     /// The fields of Kafka's messages, in any order.
     case fields
+    /// What another process sends to the control socket.
+    case control
 
     /// The name of the target, of its folder of seeds and of its folder of failures.
     public var name: String { rawValue }
@@ -46,6 +48,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
             case .json: TextFuzzing.jsonSeeds
             case .lines: TextFuzzing.linesSeeds
             case .fields: FieldFuzzing.seeds()
+            case .control: ControlFuzzing.seeds
             }
         }
     }
@@ -66,6 +69,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .json: try TextFuzzing.runJSON(input)
         case .lines: try TextFuzzing.runLines(input)
         case .fields: try FieldFuzzing.run(input)
+        case .control: try ControlFuzzing.run(input)
         }
     }
 }
