@@ -10,8 +10,10 @@ struct DaybookCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "daybook",
         abstract: "An embedded, durable, partitioned log: look into it, feed it, measure it.",
+        version: Daybook.release,
         subcommands: [
-            TopicCommand.self, ProduceCommand.self, ConsumeCommand.self, OffsetsCommand.self, DumpCommand.self,
+            StatusCommand.self, TopicCommand.self, ProduceCommand.self, ConsumeCommand.self, OffsetsCommand.self,
+            DumpCommand.self,
             VerifyCommand.self, RepairCommand.self, DoctorCommand.self, ScrubCommand.self, CompactCommand.self,
             DeleteRecordsCommand.self,
             BackupCommand.self, RestoreCommand.self, SimulateCommand.self, BenchCommand.self, DemoCommand.self,

@@ -26,6 +26,24 @@ func withReader<R>(_ directory: String, _ body: (Daybook) async throws -> R) asy
     try await withDaybook(directory, Configuration(access: .readOnly), body)
 }
 
+/// For commands that change something: carried out by the process that has the directory open, or here when there is none.
+func withAdministration<R>(
+    _ directory: String, _ configuration: Configuration = Configuration(createsDirectory: false),
+    _ body: (Administration) async throws -> R
+) async throws -> R {
+    let administration = try await Administration.open(directory, configuration: configuration)
+    if let daybook = administration.daybook { reportRecovery(daybook) }
+    let result: R
+    do {
+        result = try await body(administration)
+    } catch {
+        do { try await administration.close() } catch {}
+        throw error
+    }
+    try await administration.close()
+    return result
+}
+
 /// What recovery found goes to standard error. A reader says nothing of what a writer may be doing at this moment.
 private func reportRecovery(_ daybook: Daybook) {
     if let text = daybook.recovery.registryNote { note("Note: \(text)") }

@@ -40,6 +40,7 @@ final class RunningCommand {
     /// Nobody will read the output any more.
     func closeOutput() throws { try output.fileHandleForReading.close() }
     func closeInput() throws { try input.fileHandleForWriting.close() }
+    var processIdentifier: Int32 { process.processIdentifier }
     func interrupt() { process.interrupt() }
     func kill() { Foundation.kill(process.processIdentifier, SIGKILL) }
 

@@ -165,6 +165,32 @@ enum Samples {
         // end
     }
 
+    static func rehearse(_ directory: String) async throws -> Int {
+        // sample OperatingALiveService
+        let administration = try await Administration.open(directory)
+        let deletions = try await administration.perform(
+            DeleteRecords(topic: "orders", partition: 0, before: .offset(1000), isRehearsal: true))
+        for deletion in deletions {
+            print(deletion.topicPartition, deletion.oldLogStartOffset, deletion.logStartOffset)
+        }
+        try await administration.close()
+        // end
+        return deletions.count
+    }
+
+    static func handleRedrive(_ daybook: Daybook) {
+        // sample OperatingALiveService
+        daybook.control.handle("redrive") { request in
+            let id: String = try request.arguments.field("id")
+            for number in 1...3 {
+                try Task.checkCancellation()
+                request.report(["redriven": .integer(Int64(number))])
+            }
+            return ["id": .string(id), "redriven": 3]
+        }
+        // end
+    }
+
     static func verify(_ directory: String) async throws -> Bool {
         // sample GettingStarted
         let report = try await Daybook.verify(directory)

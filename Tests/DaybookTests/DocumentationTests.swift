@@ -11,7 +11,7 @@ import Testing
 
     @Test(arguments: [
         ("README", "DocumentationSamples"), ("GettingStarted", "DocumentationSamples"),
-        ("TestingYourHandlers", "HandlerSamples"),
+        ("TestingYourHandlers", "HandlerSamples"), ("OperatingALiveService", "DocumentationSamples"),
     ])
     func `The Swift code of a document is the code that is compiled and run here`(
         document: String, source: String
@@ -69,6 +69,14 @@ import Testing
             #expect(try await Samples.attach(directory) == 1)
             try await onThread { try Samples.load(export, into: receipt.topicPartition, of: daybook) }
             try await Samples.appendOrExplain(Record(key: "SO-1", value: "x"), try daybook.makeProducer())
+            Samples.handleRedrive(daybook)
+            let refused = await #expect(throws: DaybookError.self) { try await Samples.rehearse(directory) }
+            #expect(refused?.code == .offsetOutOfRange)
+            let administration = try await Administration.open(directory)
+            #expect(
+                try await administration.perform("redrive", ["id": "ticket-4711"])
+                    == ["id": "ticket-4711", "redriven": 3])
+            try await administration.close()
             try await daybook.close()
             #expect(try await Samples.verify(directory))
         }

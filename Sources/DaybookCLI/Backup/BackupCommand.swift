@@ -12,7 +12,8 @@ struct BackupCommand: AsyncParsableCommand {
             DEST is a folder of snapshots; each backup adds one, named by its time, which is a data directory of its own: \
             consume, offsets, dump and verify work on it, and restore makes a new data directory of it. A snapshot holds \
             what is durable. Segments that are complete are linked where DEST is on the same file system; what an earlier \
-            snapshot holds is not copied again. Takes no lock and changes nothing in the data directory. Exit code 0: \
+            snapshot holds is not copied again. Takes no lock and changes nothing in the data directory; a process that has \
+            it open, and can be reached, is asked to make durable what it has appended so far. Exit code 0: \
             every durable record is in the snapshot; 1: it failed, or the data directory is damaged and so is the snapshot.
             """)
 
@@ -51,7 +52,9 @@ struct BackupCommand: AsyncParsableCommand {
         let options = BackupOptions(sharesBytes: !copy, check: check, keep: keep, rateLimit: rate)
         let report: BackupReport
         do {
-            report = try await Daybook.backup(try data.directory(), to: destination, options: options) { done, total in
+            let directory = try data.directory()
+            await Self.flushLiveProcess(of: directory)
+            report = try await Daybook.backup(directory, to: destination, options: options) { done, total in
                 progress.update(done.rawValue, of: total.rawValue)
             }
         } catch {
@@ -61,6 +64,15 @@ struct BackupCommand: AsyncParsableCommand {
         progress.finish()
         try StandardStream.output.writeAll((json ? Self.json(report).text + "\n" : Self.text(report)).utf8)
         if !report.isWhole { throw ExitCode.failure }
+    }
+
+    /// What cannot be made durable is not in the snapshot; that is no reason to make none.
+    private static func flushLiveProcess(of directory: String) async {
+        do {
+            _ = try await Daybook.flushLiveProcess(of: directory)
+        } catch {
+            note("Note: not everything that has been appended could be made durable before the backup: \(error)")
+        }
     }
 
     private static func text(_ report: BackupReport) -> String {

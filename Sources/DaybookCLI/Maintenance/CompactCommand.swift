@@ -1,5 +1,5 @@
-// `daybook compact`: compacts a topic now instead of when enough of it is dirty.
-// The engine does the rest by itself while a directory is open.
+// `daybook compact`: compacts a topic now instead of when enough of it is dirty, in the process that has the directory open,
+// or here where there is none. The engine does the rest by itself while a directory is open.
 
 import ArgumentParser
 import Daybook
@@ -10,7 +10,8 @@ struct CompactCommand: AsyncParsableCommand {
         commandName: "compact", abstract: "Compact a topic now: keep the newest record of each key.",
         discussion: """
             The topic's cleanup.policy must be compact or compact,delete. Closed segments are compacted, whatever the dirty \
-            ratio; the segment being written is not. Offsets stay as they are.
+            ratio; the segment being written is not. Offsets stay as they are. A process that has the directory open does it, \
+            at the rate and with the memory that it is set up for unless the options say otherwise, while it goes on working.
             """)
 
     @Argument(help: "The topic's name.")
@@ -18,24 +19,24 @@ struct CompactCommand: AsyncParsableCommand {
     @Option(help: "Read at most so many bytes a second.", transform: OptionValues.byteCount)
     var rate: ByteCount?
     @Option(help: "Memory for keys; with less of it there are more rounds.", transform: OptionValues.byteCount)
-    var memory: ByteCount = HousekeepingConfiguration().compactionMemory
+    var memory: ByteCount?
     @Flag(help: "Print one JSON object.")
     var json = false
     @OptionGroup var data: DataOptions
 
     func validate() throws {
         if let rate, rate.rawValue < 1 { throw ValidationError("--rate needs at least a byte a second.") }
-        if memory.rawValue < 1 { throw ValidationError("--memory needs at least a byte.") }
+        if let memory, memory.rawValue < 1 { throw ValidationError("--memory needs at least a byte.") }
     }
 
     func run() async throws {
         var configuration = Configuration(createsDirectory: false)
         configuration.housekeeping.isAutomatic = false
-        configuration.housekeeping.bytesPerSecond = rate
-        configuration.housekeeping.compactionMemory = memory
-        let results = try await withDaybook(try data.directory(), configuration) { daybook in
-            try await daybook.compact(topic).sorted { $0.key < $1.key }
-        }
+        configuration.housekeeping.bytesPerSecond = nil
+        let compact = CompactTopic(topic, rateLimit: rate, memory: memory)
+        let results = try await withAdministration(try data.directory(), configuration) { administration in
+            try await Progress.bytesRead { try await administration.perform(compact, report: $0) }
+        }.sorted { $0.key < $1.key }
         if json {
             let values = results.map { topicPartition, status in
                 (key: topicPartition.description, value: status.json)

@@ -45,49 +45,23 @@ struct DeleteRecordsCommand: AsyncParsableCommand {
 
     func run() async throws {
         let directory = try data.directory()
-        var configuration = Configuration(access: apply ? .readWrite : .readOnly, createsDirectory: false)
-        configuration.housekeeping.isAutomatic = false
+        let bound: DeleteRecords.Bound = beforeTime.map { .time($0) } ?? .offset(Offset(before ?? 0))
+        let delete = DeleteRecords(topic: topic, partition: partition, before: bound, isRehearsal: !apply)
+        let deletions =
+            apply
+            ? try await withAdministration(directory) { try await $0.perform(delete) }
+            : try await withReader(directory) { try await Administration($0).perform(delete) }
         var table = TextTable(columns: [
             .left("partition"), .right("log start"), .right("new log start"), .right(apply ? "deleted" : "would go"),
         ])
-        try await withDaybook(directory, configuration) { daybook in
-            for topicPartition in try partitions(of: try daybook.topic(topic)) {
-                let offsets = try await daybook.offsets(topicPartition)
-                let target = try await target(topicPartition, offsets, daybook)
-                let start = apply ? try await daybook.deleteRecords(topicPartition, before: target) : target
-                table.addRow([
-                    topicPartition.description, Numbers.grouped(offsets.logStartOffset.rawValue),
-                    Numbers.grouped(start.rawValue),
-                    Numbers.grouped(max(0, offsets.logStartOffset.distance(to: start))),
-                ])
-            }
+        for deletion in deletions {
+            let count = deletion.oldLogStartOffset.distance(to: deletion.logStartOffset)
+            table.addRow([
+                deletion.topicPartition.description, Numbers.grouped(deletion.oldLogStartOffset.rawValue),
+                Numbers.grouped(deletion.logStartOffset.rawValue), Numbers.grouped(max(0, count)),
+            ])
         }
         try StandardStream.output.writeAll(table.render().utf8)
         if !apply { note("Nothing has been deleted; add --apply to delete.") }
-    }
-
-    private func partitions(of topic: Topic) throws -> [TopicPartition] {
-        guard let partition else { return topic.partitions }
-        guard topic.partitions.indices.contains(Int(partition)) else {
-            throw ValidationError(
-                "Topic \(topic.name) has partitions 0 to \(topic.partitionsCount - 1), not \(partition).")
-        }
-        return [topic.partitions[Int(partition)]]
-    }
-
-    private func target(
-        _ topicPartition: TopicPartition, _ offsets: PartitionOffsets, _ daybook: Daybook
-    ) async throws -> Offset {
-        let wish: Offset
-        if let beforeTime {
-            wish = try await daybook.offset(topicPartition, appendedAtOrAfter: beforeTime) ?? offsets.highWatermark
-        } else {
-            wish = Offset(before ?? 0)
-            guard wish <= offsets.highWatermark else {
-                throw CommandFailure(
-                    "Offset \(wish) is behind the high watermark \(offsets.highWatermark) of \(topicPartition).")
-            }
-        }
-        return max(wish, offsets.logStartOffset)
     }
 }

@@ -1,5 +1,5 @@
-// `daybook scrub`: reads every closed segment and compares it with its checksum. The engine does the same by itself from
-// time to time; `topic describe` shows the last result.
+// `daybook scrub`: reads every closed segment and compares it with its checksum, in the process that has the directory open, or
+// here where there is none. The engine does the same by itself from time to time; `topic describe` shows the last result.
 
 import ArgumentParser
 import Daybook
@@ -9,9 +9,10 @@ struct ScrubCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "scrub", abstract: "Compare closed segments with their checksums.",
         discussion: """
-            Faster than verify, which looks into every record, and unlike it takes the directory's lock: what is damaged is \
-            put into quarantine as a copy, and readers get a gap for it. An open daybook scrubs by itself once a week. Exit \
-            code 0: nothing found; 1: damage.
+            Faster than verify, which looks into every record, and unlike it a writer's work: what is damaged is put into \
+            quarantine as a copy, and readers get a gap for it. A process that has the directory open does it, at the rate that \
+            it is set up for unless --rate says otherwise, while it goes on working; by itself it scrubs once a week. Exit code \
+            0: nothing found; 1: damage.
             """)
 
     @Argument(help: "The topic's name; all topics when there is none.")
@@ -29,10 +30,11 @@ struct ScrubCommand: AsyncParsableCommand {
     func run() async throws {
         var configuration = Configuration(createsDirectory: false)
         configuration.housekeeping.isAutomatic = false
-        configuration.housekeeping.bytesPerSecond = rate
-        let results = try await withDaybook(try data.directory(), configuration) { daybook in
-            try await daybook.scrub(topic).sorted { $0.key < $1.key }
-        }
+        configuration.housekeeping.bytesPerSecond = nil
+        let scrub = ScrubTopics(topic, rateLimit: rate)
+        let results = try await withAdministration(try data.directory(), configuration) { administration in
+            try await Progress.bytesRead { try await administration.perform(scrub, report: $0) }
+        }.sorted { $0.key < $1.key }
         let damaged = results.reduce(0) { $0 + $1.value.damagedSegmentsCount }
         if json {
             let values = results.map { topicPartition, status in

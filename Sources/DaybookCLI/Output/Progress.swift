@@ -1,6 +1,7 @@
 // The one line on a terminal that says how far long work has come. Where standard error is no terminal it says nothing,
 // so that logs and pipes stay clean.
 
+import Daybook
 import Synchronization
 
 /// A progress line such as `Reading  1,234,567 of 2,000,000 (61%)`, renewed a few times a second.
@@ -32,6 +33,17 @@ final class Progress: Sendable {
             let rest = String(repeating: " ", count: max(0, state.width - width))
             state.width = width
             StandardStream.error.write("\r" + text + rest)
+        }
+    }
+
+    /// Runs `work`, which tells how many bytes it has read so far, and shows them.
+    static func bytesRead<R>(
+        _ work: (@escaping @Sendable (ControlValue) -> Void) async throws -> R
+    ) async throws -> R {
+        let progress = Progress(label: "Bytes read")
+        defer { progress.finish() }
+        return try await work { value in
+            if case .integer(let count) = value { progress.update(Int(count)) }
         }
     }
 

@@ -1,5 +1,5 @@
 // `daybook topic`: the commands that make, show, change and remove topics. Those that only look attach read-only and
-// work beside a live writer; the others take the directory's lock.
+// work beside a live writer; the others are carried out by it, or here where there is none.
 
 import ArgumentParser
 import Daybook
@@ -28,11 +28,11 @@ struct SettingOptions: ParsableArguments {
         + TopicConfigurationTable.settings.map { "\($0.name)=\($0.defaultText) (\($0.documentation))" }
         .joined(separator: "; ") + "."
 
-    /// The settings in a configuration of their own.
-    func configuration() throws -> TopicConfiguration {
+    /// The settings by name; of several for one name the last one counts. Throws where a name or a value is not allowed.
+    func texts() throws -> [String: String] {
         var configuration = TopicConfiguration()
         for (name, value) in config { try configuration.set(name, to: value) }
-        return configuration
+        return Dictionary(config.map { ($0.name, $0.value) }) { $1 }
     }
 }
 
@@ -49,13 +49,10 @@ struct TopicCreate: AsyncParsableCommand {
     @OptionGroup var data: DataOptions
 
     func run() async throws {
-        let configuration = try settings.configuration()
-        let directory = try data.directory()
-        try await withDaybook(directory, Configuration()) { daybook in
-            let topic = try await daybook.createTopic(name, partitions: partitions, configuration: configuration)
-            try StandardStream.output.writeLine(
-                "Created topic \(topic.name) with \(counted(Int(topic.partitionsCount), "partition")).")
-        }
+        let create = CreateTopic(name, partitions: partitions, settings: try settings.texts())
+        let topic = try await withAdministration(try data.directory(), Configuration()) { try await $0.perform(create) }
+        try StandardStream.output.writeLine(
+            "Created topic \(topic.name) with \(counted(Int(topic.partitionsCount), "partition")).")
     }
 }
 
@@ -74,15 +71,13 @@ struct TopicAlter: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let directory = try data.directory()
-        try await withDaybook(directory, Configuration(createsDirectory: false)) { daybook in
-            let topic = try await daybook.alterTopic(name, settings: settings.config)
-            let changes = settings.config.map(\.name).map { name in
-                let setting = TopicConfigurationTable.settings.first { $0.name == name }
-                return "\(name)=\(setting?.text(topic.configuration) ?? "")"
-            }
-            try StandardStream.output.writeLine("Topic \(topic.name) has now \(changes.joined(separator: ", ")).")
+        let alter = AlterTopic(name, settings: try settings.texts())
+        let topic = try await withAdministration(try data.directory()) { try await $0.perform(alter) }
+        let changes = settings.config.map(\.name).map { name in
+            let setting = TopicConfigurationTable.settings.first { $0.name == name }
+            return "\(name)=\(setting?.text(topic.configuration) ?? "")"
         }
+        try StandardStream.output.writeLine("Topic \(topic.name) has now \(changes.joined(separator: ", ")).")
     }
 }
 
@@ -96,10 +91,7 @@ struct TopicDelete: AsyncParsableCommand {
     @OptionGroup var data: DataOptions
 
     func run() async throws {
-        let directory = try data.directory()
-        try await withDaybook(directory, Configuration(createsDirectory: false)) { daybook in
-            try await daybook.deleteTopic(name)
-            try StandardStream.output.writeLine("Deleted topic \(name).")
-        }
+        _ = try await withAdministration(try data.directory()) { try await $0.perform(DeleteTopic(name)) }
+        try StandardStream.output.writeLine("Deleted topic \(name).")
     }
 }
