@@ -86,7 +86,7 @@ struct DirectoryOpening: Sendable {
                 let topic = registry.topics[log.identity.topicPartition.topic]!
                 return Partition(log, topic: topic, services: services, reopening: reopening(log.identity, topic))
             }
-            let nextProducerID = before?.nextProducerID ?? ProducerID(rawValue: 0)
+            let nextProducerID = nextProducerID(before, recovered.map(\.log))
             let running = DirectoryState(
                 isClean: false, leaderEpoch: epoch, bootIdentifier: bootIdentifier,
                 nextProducerID: ProducerIDs.end(ofBlockFrom: nextProducerID))
@@ -315,6 +315,15 @@ struct DirectoryOpening: Sendable {
                 "A batch carries the last leader epoch there is (\(last)), so no new one can begin; verify the log")
         }
         return last.next
+    }
+
+    /// The first producer id that nobody can have been given: `state` knows it, or, where that is lost or of a restored
+    /// directory, the partitions do.
+    private func nextProducerID(_ before: DirectoryState?, _ logs: [PartitionLog]) -> ProducerID {
+        let known = logs.compactMap { $0.producers.highestProducer?.rawValue }.max() ?? -1
+        // No counter gets further: an id beyond was not given here.
+        let next = known < 1 << 61 ? known + 1 : 0
+        return ProducerID(rawValue: max(before?.nextProducerID.rawValue ?? 0, next))
     }
 
     /// Partition folders that no topic claims. They are reported and left alone.

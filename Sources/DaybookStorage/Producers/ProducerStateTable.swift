@@ -54,6 +54,8 @@ package struct ProducerStateTable: Sendable {
     package var isEmpty: Bool { states.isEmpty }
     /// All states, in the order of producer ids. O(producers × log producers).
     package var sorted: [ProducerState] { states.sorted { $0.id.rawValue < $1.id.rawValue } }
+    /// The highest producer id of all; nil when there is none. O(producers).
+    package var highestProducer: ProducerID? { states.max { $0.id.rawValue < $1.id.rawValue }?.id }
     /// The first offset of the oldest open transaction; nil when none is open. O(1).
     package var firstOpenOffset: Offset? { open.first?.offset }
     /// Open transactions in the order of their first offsets.
