@@ -145,6 +145,8 @@ import Testing
         try await stage.send(2, to: "afterwards")
         try await stage.close()
         let report = try await Daybook.verify(Stage.directory, fileSystem: stage.disk.processFileSystem)
-        #expect(report.isClean || hasGaps, place)
+        // A power cut may take the beginning of a sidecar and leave its end: whoever needs the beginning makes it anew.
+        let findings = report.findings.filter { $0.kind != .sidecar }
+        #expect(findings.isEmpty || hasGaps, "\(findings); \(place)")
     }
 }

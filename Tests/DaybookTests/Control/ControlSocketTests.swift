@@ -30,8 +30,8 @@ import Testing
 
     @Test func `C39 a daybook that nobody holds takes its socket along, and its lock`() async throws {
         func openAndForget(_ directory: String) async throws {
-            _ = try await Daybook.open(directory)
-            #expect(exists(directory))
+            let daybook = try await Daybook.open(directory)
+            withExtendedLifetime(daybook) { #expect(exists(directory)) }
         }
         try await withDirectory { directory in
             try await openAndForget(directory)
