@@ -33,8 +33,14 @@ package final class EncodedBatch: @unchecked Sendable {
     package var count: Int { header.batchSize }
     package var recordsCount: Int { Int(header.recordsCount) }
 
-    /// The whole batch. Valid while the object lives and nobody stamps it.
-    package var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: memory[..<count]) }
+    /// Calls `body` with the whole batch. The bytes are there until it returns; it must not stamp them.
+    package func withBytes<R, Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> R
+    ) throws(Failure) -> R {
+        // Only this keeps the memory: a bare pointer does not, and the compiler gives back what nobody names any more.
+        defer { withExtendedLifetime(self) {} }
+        return try body(UnsafeRawBufferPointer(rebasing: memory[..<count]))
+    }
 
     /// Gives the batch its place in a log. Leaves the checksum as it is. O(1).
     package func stamp(baseOffset: Offset, leaderEpoch: LeaderEpoch) {

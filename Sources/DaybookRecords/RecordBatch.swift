@@ -48,9 +48,13 @@ public struct RecordBatch: Sendable {
     public var isControl: Bool { header.isControl }
     public var isTransactional: Bool { header.isTransactional }
 
-    /// The bytes on disk, byte for byte what Kafka would write.
-    package var bytes: UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(rebasing: buffer.bytes[start..<start + header.batchSize])
+    /// Calls `body` with the bytes on disk, byte for byte what Kafka would write. They are there until it returns.
+    package func withBytes<R, Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> R
+    ) throws(Failure) -> R {
+        // Only this keeps the memory: a bare pointer does not, and the compiler gives back what nobody names any more.
+        defer { withExtendedLifetime(buffer) {} }
+        return try body(UnsafeRawBufferPointer(rebasing: buffer.bytes[start..<start + header.batchSize]))
     }
 
     /// Calls `body` with each record, in order, as borrowed views: no copy and no allocation per record.
@@ -64,7 +68,7 @@ public struct RecordBatch: Sendable {
 
     /// The same with a decoder of the caller's, for loops that read many batches on one thread.
     package func forEach(using decoder: RecordDecoder, _ body: (borrowing RecordView) throws -> Void) throws {
-        try withExtendedLifetime(buffer) { try decoder.forEachRecord(in: bytes, header, body) }
+        try withBytes { try decoder.forEachRecord(in: $0, header, body) }
     }
 
     /// Owned copies of all records, with their offsets. Allocates per record: convenient, not fast.

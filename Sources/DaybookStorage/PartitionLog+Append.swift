@@ -69,16 +69,18 @@ extension PartitionLog {
         let segment = activeSegment
         batch.stamp(baseOffset: segment.nextOffset, leaderEpoch: leaderEpoch)
         if segment.facts.isEmpty { hasUnflushedNames = true }
-        let bytes = batch.bytes
+        let header = batch.header
         do throws(FileError) {
-            try segment.file.write(bytes, at: segment.size)
+            try batch.withBytes { bytes throws(FileError) in
+                try segment.file.write(bytes, at: segment.size)
+                segment.index?.note(
+                    bytes, header, behind: segment.facts, appendTime: appendTime,
+                    interval: configuration.indexIntervalBytes)
+                segment.facts.absorb(header, hash: segment.facts.hash(with: bytes, header), appendTime: appendTime)
+            }
         } catch {
             throw undo(segment, after: error)
         }
-        let header = batch.header
-        segment.index?.note(
-            bytes, header, behind: segment.facts, appendTime: appendTime, interval: configuration.indexIntervalBytes)
-        segment.facts.absorb(header, hash: segment.facts.hash(with: bytes, header), appendTime: appendTime)
         checkInvariant()
         return AppendResult(baseOffset: header.baseOffset, nextOffset: header.nextOffset, appendTime: appendTime)
     }

@@ -75,7 +75,7 @@ enum Batches {
 }
 
 extension EncodedBatch {
-    var array: [UInt8] { withExtendedLifetime(self) { [UInt8](bytes) } }
+    var array: [UInt8] { withBytes { [UInt8]($0) } }
 }
 
 extension SeededGenerator {

@@ -83,8 +83,10 @@ struct EncodedBatchTests {
     func markers(kind: ControlRecord.Kind, coordinatorEpoch: Int32) throws {
         let batch = marker(kind, coordinatorEpoch: coordinatorEpoch)
         var found: [ControlRecord?] = []
-        try RecordDecoder().forEachRecord(in: batch.bytes, batch.header) {
-            found.append(ControlRecord(key: $0.key, value: $0.value))
+        try batch.withBytes { bytes in
+            try RecordDecoder().forEachRecord(in: bytes, batch.header) {
+                found.append(ControlRecord(key: $0.key, value: $0.value))
+            }
         }
         #expect(found == [ControlRecord(kind: kind, coordinatorEpoch: coordinatorEpoch)])
     }
@@ -99,17 +101,21 @@ struct EncodedBatchTests {
     @Test("other control records are nil, not an error", arguments: foreign)
     func foreignMarkers(key: [UInt8]?, value: [UInt8]?) throws {
         let batch = try Batches.build([Record(key: key, value: value)])
-        try RecordDecoder().forEachRecord(in: batch.bytes, batch.header) {
-            #expect(ControlRecord(key: $0.key, value: $0.value) == nil)
+        try batch.withBytes { bytes in
+            try RecordDecoder().forEachRecord(in: bytes, batch.header) {
+                #expect(ControlRecord(key: $0.key, value: $0.value) == nil)
+            }
         }
     }
 
     @Test("a marker of a later version with more in it is still read")
     func laterVersion() throws {
         let batch = try Batches.build([Record(key: [0, 1, 0, 0, 5], value: [0, 1, 0, 0, 0, 7, 1, 2])])
-        try RecordDecoder().forEachRecord(in: batch.bytes, batch.header) {
-            let marker = ControlRecord(key: $0.key, value: $0.value)
-            #expect(marker == ControlRecord(kind: .abort, coordinatorEpoch: 7))
+        try batch.withBytes { bytes in
+            try RecordDecoder().forEachRecord(in: bytes, batch.header) {
+                let marker = ControlRecord(key: $0.key, value: $0.value)
+                #expect(marker == ControlRecord(kind: .abort, coordinatorEpoch: 7))
+            }
         }
     }
 }

@@ -125,6 +125,15 @@ struct KafkaFieldsTests {
         }
     }
 
+    @Test func `a string that could not be written again is not read`() throws {
+        var writer = KafkaWriter(isFlexible: true)
+        writer.string(String(repeating: "x", count: KafkaWriter.longestString))
+        var longest = KafkaReader(writer.bytes, isFlexible: true)
+        #expect(try longest.string().utf8.count == KafkaWriter.longestString)
+        var tooLong = KafkaReader([0x81, 0x80, 0x02] + [UInt8](repeating: 0x78, count: 0x8000), isFlexible: true)
+        #expect(throws: KafkaFieldError.lengthOutOfBounds(0x8000)) { try tooLong.string() }
+    }
+
     @Test func `every beginning of a message ends early and traps nowhere`() {
         for isFlexible in [false, true] {
             let whole = message(isFlexible: isFlexible)

@@ -16,8 +16,10 @@ struct KafkaPythonHoleTests {
 
     /// The batch as compaction leaves it, with these of its records.
     private func compacted(_ batch: EncodedBatch, keeping kept: Set<Int64>) throws -> EncodedBatch {
-        let outcome = try BatchRewriter().rewrite(batch.bytes, batch.header, expiry: .none) { record in
-            kept.contains(batch.header.baseOffset.distance(to: record.offset)) ? .keep : .drop
+        let outcome = try batch.withBytes { bytes in
+            try BatchRewriter().rewrite(bytes, batch.header, expiry: .none) { record in
+                kept.contains(batch.header.baseOffset.distance(to: record.offset)) ? .keep : .drop
+            }
         }
         switch outcome {
         case .rewritten(let rest): return rest

@@ -43,13 +43,15 @@ struct RecordBatchBuilderTests {
         let batch = try Batches.build(records)
         #expect(try Batches.read(batch.array) == Batches.placed(records))
         var index = 0
-        try RecordDecoder().forEachRecord(in: batch.bytes, batch.header) { record in
-            var seen: [RecordHeader] = []
-            record.forEachHeader { name, value in
-                seen.append(RecordHeader(String(decoding: name), [UInt8]?(copying: value)))
+        try batch.withBytes { bytes in
+            try RecordDecoder().forEachRecord(in: bytes, batch.header) { record in
+                var seen: [RecordHeader] = []
+                record.forEachHeader { name, value in
+                    seen.append(RecordHeader(String(decoding: name), [UInt8]?(copying: value)))
+                }
+                #expect(seen == records[index].headers && record.headerCount == seen.count)
+                index += 1
             }
-            #expect(seen == records[index].headers && record.headerCount == seen.count)
-            index += 1
         }
     }
 
@@ -58,12 +60,14 @@ struct RecordBatchBuilderTests {
         let records = [Record(key: "key", value: nil as String?), Record(key: nil as String?, value: "value")]
         let batch = try Batches.build(records)
         var payload: [Int] = []
-        try RecordDecoder().forEachRecord(in: batch.bytes, batch.header) { record in
-            payload.append(record.payloadCount)
-            let expected = records[Int(record.offset.rawValue)]
-            #expect([UInt8]?(copying: record.key) == expected.key)
-            #expect([UInt8]?(copying: record.value) == expected.value)
-            #expect(record.headerCount == 0 && record.timestamp == Timestamp(milliseconds: 1_700_000_000_000))
+        try batch.withBytes { bytes in
+            try RecordDecoder().forEachRecord(in: bytes, batch.header) { record in
+                payload.append(record.payloadCount)
+                let expected = records[Int(record.offset.rawValue)]
+                #expect([UInt8]?(copying: record.key) == expected.key)
+                #expect([UInt8]?(copying: record.value) == expected.value)
+                #expect(record.headerCount == 0 && record.timestamp == Timestamp(milliseconds: 1_700_000_000_000))
+            }
         }
         #expect(payload == [3, 5])
     }

@@ -15,8 +15,9 @@ struct RecordBatchTests {
         var nextOffset = Offset(500)
         return batches.map { batch in
             batch.stamp(baseOffset: nextOffset, leaderEpoch: LeaderEpoch(rawValue: 2))
-            buffer.bytes.baseAddress.map {
-                UnsafeMutableRawBufferPointer(start: $0 + start, count: batch.count).copyMemory(from: batch.bytes)
+            batch.withBytes { bytes in
+                UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[start..<start + batch.count])
+                    .copyMemory(from: bytes)
             }
             defer { (start, nextOffset) = (start + batch.count, batch.header.nextOffset) }
             return RecordBatch(
@@ -35,7 +36,7 @@ struct RecordBatchTests {
         let encoded = try Batches.everyCompression.map { try Batches.build(records(40), $0) }
         let batches = fetched(encoded)
         for (index, batch) in batches.enumerated() {
-            #expect([UInt8](batch.bytes) == encoded[index].array)
+            #expect(batch.withBytes { [UInt8]($0) } == encoded[index].array)
             #expect(batch.baseOffset.rawValue == Int64(500 + 40 * index))
             #expect(batch.lastOffset.rawValue == batch.baseOffset.rawValue + 39)
             #expect(batch.nextOffset.rawValue == batch.baseOffset.rawValue + 40)

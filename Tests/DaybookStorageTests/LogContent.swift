@@ -104,11 +104,13 @@ extension AppendResult {
     /// What a reader should see of the batch.
     func entries(of batch: EncodedBatch) throws -> [Entry] {
         var entries: [Entry] = []
-        try RecordDecoder().forEachRecord(in: batch.bytes, batch.header) { record in
-            entries.append(
-                .record(
-                    record.offset, value: record.record().value ?? [], timestamp: record.timestamp.rawValue,
-                    appendTime: appendTime.rawValue))
+        try batch.withBytes { bytes in
+            try RecordDecoder().forEachRecord(in: bytes, batch.header) { record in
+                entries.append(
+                    .record(
+                        record.offset, value: record.record().value ?? [], timestamp: record.timestamp.rawValue,
+                        appendTime: appendTime.rawValue))
+            }
         }
         return entries
     }

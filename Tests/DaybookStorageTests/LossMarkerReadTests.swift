@@ -19,7 +19,7 @@ struct LossMarkerReadTests {
             let header = try Array(rest).withUnsafeBytes { try BatchHeader(decoding: $0) }
             if header.baseOffset == lost.lowerBound {
                 let marker = LossMarker(copy: "quarantine/x").batches(covering: lost, leaderEpoch: epoch)
-                bytes += marker.flatMap { Array($0.bytes) }
+                bytes += marker.flatMap { $0.withBytes { Array($0) } }
             }
             if !lost.contains(header.baseOffset) { bytes += rest.prefix(header.batchSize) }
             rest = rest.dropFirst(header.batchSize)

@@ -107,7 +107,7 @@ struct SegmentRollTests {
         for mark in 0..<6 {
             // Batches whose other records have been compacted away: few records, many offsets.
             let batch = try Batch.make(3, of: 20, mark: UInt8(mark))
-            var memory = [UInt8](batch.bytes)
+            var memory = batch.withBytes { [UInt8]($0) }
             var header = batch.header
             header.baseOffset = Offset(next)
             header.lastOffsetDelta = .max - 7

@@ -224,11 +224,13 @@ extension AppendResult {
     static func planned(_ batch: EncodedBatch, at offset: Offset, _ time: Timestamp) throws -> [Entry] {
         batch.stamp(baseOffset: offset, leaderEpoch: .zero)
         var entries: [Entry] = []
-        try RecordDecoder().forEachRecord(in: batch.bytes, batch.header) { record in
-            entries.append(
-                .record(
-                    record.offset, value: record.record().value ?? [], timestamp: record.timestamp.rawValue,
-                    appendTime: time.rawValue))
+        try batch.withBytes { bytes in
+            try RecordDecoder().forEachRecord(in: bytes, batch.header) { record in
+                entries.append(
+                    .record(
+                        record.offset, value: record.record().value ?? [], timestamp: record.timestamp.rawValue,
+                        appendTime: time.rawValue))
+            }
         }
         return entries
     }

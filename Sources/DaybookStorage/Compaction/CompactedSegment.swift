@@ -264,9 +264,10 @@ private struct CompactedOutput {
     private mutating func write() throws(FileError) {
         guard let (batch, appendTime) = pending else { return }
         pending = nil
-        let bytes = batch.bytes
-        try file.writeFully(bytes, at: facts.size)
-        index.note(bytes, batch.header, behind: facts, appendTime: appendTime, interval: indexInterval)
-        facts.absorb(batch.header, hash: facts.hash(with: bytes, batch.header), appendTime: appendTime)
+        try batch.withBytes { bytes throws(FileError) in
+            try file.writeFully(bytes, at: facts.size)
+            index.note(bytes, batch.header, behind: facts, appendTime: appendTime, interval: indexInterval)
+            facts.absorb(batch.header, hash: facts.hash(with: bytes, batch.header), appendTime: appendTime)
+        }
     }
 }

@@ -61,7 +61,9 @@ struct RepairedSegment {
 
     /// Marks offsets as lost.
     mutating func mark(_ offsets: Range<Offset>, _ marker: LossMarker) throws(FileError) {
-        for batch in marker.batches(covering: offsets, leaderEpoch: epoch) { try append(batch.bytes, batch.header) }
+        for batch in marker.batches(covering: offsets, leaderEpoch: epoch) {
+            try batch.withBytes { bytes throws(FileError) in try append(bytes, batch.header) }
+        }
     }
 
     private mutating func append(_ bytes: UnsafeRawBufferPointer, _ header: BatchHeader) throws(FileError) {

@@ -70,7 +70,7 @@ struct FuzzLog {
         _ = try log.append(batch, now: Self.now)
         try log.flush()
         try promise(log.recoveryPoint == log.logEndOffset, "a flush has left something unflushed")
-        return Array(batch.bytes)
+        return batch.withBytes { Array($0) }
     }
 
     /// Verifies the partition as `daybook verify` does, in a directory that nobody closed.
@@ -103,7 +103,7 @@ struct FuzzLog {
                     batches.first.map { $0.baseOffset <= next && $0.nextOffset > next } ?? false && following > next,
                     "a read at \(next) brings other batches")
                 for batch in batches {
-                    content.batches[batch.baseOffset] = Array(batch.bytes)
+                    content.batches[batch.baseOffset] = batch.withBytes { Array($0) }
                     do { try batch.forEach { _ in } } catch is RecordBatchError {}
                 }
                 next = following
