@@ -182,6 +182,8 @@ package struct KafkaReader: Sendable {
     /// A string, or nil for null.
     package mutating func nullableString() throws(KafkaFieldError) -> String? {
         guard let length = isFlexible ? try count() : try present(Int(int16())) else { return nil }
+        // Only a flexible string could be longer; Kafka refuses it too, and nobody could write it down again.
+        guard length <= KafkaWriter.longestString else { throw .lengthOutOfBounds(length) }
         guard let text = String(validating: try take(length), as: UTF8.self) else { throw .invalidUTF8 }
         return text
     }

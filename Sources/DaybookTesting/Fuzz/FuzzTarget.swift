@@ -29,6 +29,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case fields
     /// What another process sends to the control socket.
     case control
+    /// The records of groups, committed offsets and transactions.
+    case records
 
     /// The name of the target, of its folder of seeds and of its folder of failures.
     public var name: String { rawValue }
@@ -49,6 +51,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
             case .lines: TextFuzzing.linesSeeds
             case .fields: FieldFuzzing.seeds()
             case .control: ControlFuzzing.seeds
+            case .records: try InternalRecordFuzzing.seeds()
             }
         }
     }
@@ -70,6 +73,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .lines: try TextFuzzing.runLines(input)
         case .fields: try FieldFuzzing.run(input)
         case .control: try ControlFuzzing.run(input)
+        case .records: try InternalRecordFuzzing.run(input)
         }
     }
 }
