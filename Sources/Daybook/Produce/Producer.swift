@@ -26,10 +26,14 @@ public final class Producer: Sendable {
     /// record has been taken in, cancellation is not looked at: the receipt, or the failure, always arrives.
     /// Throws `.unknownTopic`, `.recordTooLarge`, `.diskFull`, `.earlierBatchRefused`, `.closed`: the record is then not in
     /// the log. After `.partitionFailed` nobody knows until the directory has been opened again.
-    public func send(_ record: Record, to topic: String, partition: Int32? = nil) async throws -> Receipt {
+    public nonisolated(nonsending) func send(
+        _ record: Record, to topic: String, partition: Int32? = nil
+    ) async throws -> Receipt {
         let (route, reserved) = try await admit(record, topic, partition)
         let result = await withCheckedContinuation { continuation in
-            route.add(record, partition, reserved: reserved, shared.now) { continuation.resume(returning: $0) }
+            route.add(record, partition, reserved: reserved, record.timestamp ?? shared.now) {
+                continuation.resume(returning: $0)
+            }
         }
         return try result.get()
     }
@@ -37,9 +41,11 @@ public final class Producer: Sendable {
     /// Takes a record in; it is appended with others soon. Suspends only when the producer holds `bufferMemory` bytes.
     ///
     /// Throws what can be known at once; failures of the append itself are thrown by `flush`.
-    public func enqueue(_ record: Record, to topic: String, partition: Int32? = nil) async throws {
+    public nonisolated(nonsending) func enqueue(
+        _ record: Record, to topic: String, partition: Int32? = nil
+    ) async throws {
         let (route, reserved) = try await admit(record, topic, partition)
-        route.add(record, partition, reserved: reserved, shared.now, nil)
+        route.add(record, partition, reserved: reserved, record.timestamp ?? shared.now, nil)
     }
 
     /// Waits until everything taken in before is as durable as configured, and says what that was.
@@ -60,9 +66,26 @@ public final class Producer: Sendable {
         return try await flush()
     }
 
-    /// Checks a record, finds its topic and reserves its memory.
-    private func admit(_ record: Record, _ topic: String, _ partition: Int32?) async throws -> (TopicRoute, Int) {
-        try await shared.enter()
+    /// Checks a record, finds its topic and reserves its memory. Suspends, and calls anything asynchronous, only where there
+    /// is no room or no producer id yet: in a loop of `enqueue` each such call costs more than encoding the record.
+    @inline(__always)
+    private nonisolated(nonsending) func admit(
+        _ record: Record, _ topic: String, _ partition: Int32?
+    ) async throws -> (TopicRoute, Int) {
+        if !shared.isOpen { try await shared.enter() }
+        let (route, size) = try check(record, topic, partition)
+        if !shared.budget.take(size) { try await waitForRoom(size) }
+        return (route, shared.budget.clamped(size))
+    }
+
+    private func waitForRoom(_ size: Int) async throws {
+        // What is waiting for company cannot give its memory back: send it off.
+        for accumulator in routes.accumulators { accumulator.handOver() }
+        try await shared.budget.takeWhenAvailable(size)
+    }
+
+    /// The way of a record and the bytes it may take; throws what can be known at once.
+    private func check(_ record: Record, _ topic: String, _ partition: Int32?) throws -> (TopicRoute, Int) {
         let route = try routes.route(topic)
         if let partition { try route.check(partition) }
         if record.key == nil { try shared.daybook.requireNoKeys(of: topic) }
@@ -72,12 +95,7 @@ public final class Producer: Sendable {
                 .recordTooLarge,
                 "The record has \(size) bytes; no record may have more than \(ProducerShared.largestRecord)")
         }
-        if !shared.budget.take(size) {
-            // What is waiting for company cannot give its memory back: send it off.
-            for accumulator in routes.accumulators { accumulator.handOver() }
-            try await shared.budget.takeWhenAvailable(size)
-        }
-        return (route, shared.budget.clamped(size))
+        return (route, size)
     }
 }
 

@@ -12,6 +12,8 @@ final class ProducerRoutes: Sendable {
 
     private struct Routes {
         var current: [String: TopicRoute] = [:]
+        /// The one that was asked for last: most producers have one topic, and comparing is cheaper than hashing.
+        var latest: (name: String, route: TopicRoute)?
         /// Every route ever made, so that a flush misses none whose topic has been looked up anew since.
         var all: [TopicRoute] = []
         /// Which state of the topics these routes are for.
@@ -25,9 +27,12 @@ final class ProducerRoutes: Sendable {
     /// The way to a topic's partitions. One lock and one look-up; made at the first record.
     func route(_ name: String) throws -> TopicRoute {
         let generation = shared.daybook.topicsGeneration.load(ordering: .acquiring)
-        let known = routes.withLock { routes in
+        let known = routes.withLock { routes -> TopicRoute? in
             if routes.generation != generation { forgetOutdated(&routes, generation) }
-            return routes.current[name]
+            if let latest = routes.latest, latest.name == name { return latest.route }
+            let route = routes.current[name]
+            routes.latest = route.map { (name, $0) }
+            return route
         }
         if let known { return known }
         let topic = try shared.daybook.topic(name)
@@ -48,6 +53,7 @@ final class ProducerRoutes: Sendable {
     /// Topics have changed: one may have been deleted and created again.
     private func forgetOutdated(_ routes: inout Routes, _ generation: Int) {
         routes.generation = generation
+        routes.latest = nil
         for (name, route) in routes.current {
             let topic = try? shared.daybook.topic(name)
             if topic?.id != route.topic.id { routes.current[name] = nil }

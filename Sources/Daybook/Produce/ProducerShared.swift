@@ -40,7 +40,10 @@ final class ProducerShared: Sendable {
     /// Id and epoch for the batches that are sealed now; `.none` for a producer that is not idempotent.
     var identity: ProducerIdentity { producer.withLock { $0 } }
 
-    /// Lets a record in: gets an id first where the producer has none. One atomic operation in ordinary times.
+    /// Whether records may come in as they are. One atomic operation.
+    var isOpen: Bool { phase.load(ordering: .acquiring) == .open }
+
+    /// Lets a record in: gets an id first where the producer has none.
     ///
     /// Throws `.closed`, or `.diskFull` or `.inputOutput` where an id could not be had; the next record tries again.
     func enter() async throws(DaybookError) {
