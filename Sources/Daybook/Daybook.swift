@@ -39,6 +39,7 @@ public final class Daybook: Sendable {
     /// Raised when topics have changed, so that whoever has looked one up knows when to look again.
     let topicsGeneration = Atomic<Int>(0)
     let housekeeping: Housekeeping
+    let compressors = CompressorPool()
 
     struct State {
         var registry: TopicRegistry

@@ -13,6 +13,8 @@ struct AppendRequest: Sendable {
     let durability: Durability
     /// The batches that this one must not overtake; nil where it may.
     var run: BatchRun?
+    /// The only offset at which the batch may be appended; nil: any.
+    var expecting: Offset?
     let completion: @Sendable (Result<BatchReceipt, DaybookError>) -> Void
 }
 
@@ -49,7 +51,7 @@ extension Partition {
         let (result, woken) = state.withLock { state -> (Result<BatchReceipt, DaybookError>?, [Watcher]) in
             if let refusal = request.run?.refusal { return (.failure(refusal), []) }
             do throws(DaybookError) {
-                let appended = try append(request.batch, &state)
+                let appended = try append(request.batch, expecting: request.expecting, &state)
                 let woken = state.takeReadable()
                 guard request.durability == .durable else {
                     return (.success(BatchReceipt(appended, topicPartition, .osCache)), woken)
@@ -72,13 +74,15 @@ extension Partition {
         return false
     }
 
-    private func append(_ batch: EncodedBatch, _ state: inout State) throws(DaybookError) -> AppendResult {
+    private func append(
+        _ batch: EncodedBatch, expecting: Offset? = nil, _ state: inout State
+    ) throws(DaybookError) -> AppendResult {
         if let ending = state.ending { throw ending }
         let now = services.clock.now()
         // A log that is out of service says so, whatever room there is.
         if state.log.poison == nil { try services.space.admit(batch.count, at: now) }
         do throws(StorageError) {
-            let result = try state.log.append(batch, now: now)
+            let result = try state.log.append(batch, now: now, expecting: expecting)
             scheduleFlush(&state)
             return result
         } catch {

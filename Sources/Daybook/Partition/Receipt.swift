@@ -1,5 +1,5 @@
 // What the sender of a record, or the appender of a batch, is told when it is done.
-// Receipts of records are public; those of batches stay inside the engine.
+// Nothing here says how it was done.
 
 public import DaybookModel
 internal import DaybookStorage
@@ -13,21 +13,30 @@ public struct Receipt: Hashable, Sendable {
     public let appendTime: Timestamp
     /// The level reached, which is at least the level asked for.
     public let durability: Durability
+    /// The log had the record already, at this place: it was sent a second time and has not been appended again.
+    public let isDuplicate: Bool
 }
 
-/// The place of one appended batch.
-struct BatchReceipt: Hashable, Sendable {
-    let topicPartition: TopicPartition
-    let baseOffset: Offset
-    let nextOffset: Offset
-    let appendTime: Timestamp
-    let durability: Durability
+/// The place of one appended batch, and what is promised about it.
+public struct BatchReceipt: Hashable, Sendable {
+    public let topicPartition: TopicPartition
+    /// The offset of the first record.
+    public let baseOffset: Offset
+    /// One past the offset of the last record.
+    public let nextOffset: Offset
+    /// When the log appended the batch; never falls from one batch to the next.
+    public let appendTime: Timestamp
+    /// The level reached.
+    public let durability: Durability
+    /// The log had the batch already, at this place.
+    public let isDuplicate: Bool
 
     init(_ result: AppendResult, _ topicPartition: TopicPartition, _ durability: Durability) {
         self.topicPartition = topicPartition
         baseOffset = result.baseOffset
         nextOffset = result.nextOffset
         appendTime = result.appendTime
+        isDuplicate = result.isDuplicate
         self.durability = durability
     }
 }

@@ -227,10 +227,11 @@ extension Receipt {
     fileprivate init(_ batch: BatchReceipt, index: Int) {
         self.init(
             topicPartition: batch.topicPartition, offset: batch.baseOffset.advanced(by: Int64(index)),
-            appendTime: batch.appendTime, durability: batch.durability)
+            appendTime: batch.appendTime, durability: batch.durability, isDuplicate: batch.isDuplicate)
     }
 
     fileprivate static func buffered(_ topicPartition: TopicPartition) -> Receipt {
-        Receipt(topicPartition: topicPartition, offset: nil, appendTime: .none, durability: .buffered)
+        Receipt(
+            topicPartition: topicPartition, offset: nil, appendTime: .none, durability: .buffered, isDuplicate: false)
     }
 }

@@ -10,7 +10,7 @@ final class ProducerShared: Sendable {
     let daybook: Daybook
     let configuration: ProducerConfiguration
     let budget: MemoryBudget
-    let compressors = CompressorPool()
+    var compressors: CompressorPool { daybook.compressors }
     let progress = ProducerProgress()
     private let phase: Atomic<Phase>
     private let producer = Mutex(ProducerIdentity.none)
