@@ -5,20 +5,12 @@ internal import DaybookCompression
 public import DaybookModel
 internal import Synchronization
 
-/// Bytes that one read brought from a file, shared by the batches in them.
-///
-/// Safety: written once, before the object is handed to anybody, and never again; freed with the last batch.
-package final class FetchBuffer: @unchecked Sendable {
-    package let bytes: UnsafeMutableRawBufferPointer
-
-    package init(capacity: Int) { bytes = .allocate(byteCount: capacity, alignment: 16) }
-    deinit { bytes.deallocate() }
-}
-
 /// A whole record batch, read and checked. Cheap to copy; keeps the memory of its read alive.
 public struct RecordBatch: Sendable {
     private let buffer: FetchBuffer
     private let start: Int
+    /// What stands behind the header, unpacked, where somebody has done that already.
+    private var plain: FetchBuffer?
     package let header: BatchHeader
     /// When the log appended the batch: monotonic within the partition, whatever timestamps producers choose.
     public let appendTime: Timestamp
@@ -68,8 +60,42 @@ public struct RecordBatch: Sendable {
 
     /// The same with a decoder of the caller's, for loops that read many batches on one thread.
     package func forEach(using decoder: RecordDecoder, _ body: (borrowing RecordView) throws -> Void) throws {
+        if let plain {
+            return try withExtendedLifetime(plain) {
+                try RecordDecoder.forEachRecord(inPlain: UnsafeRawBufferPointer(plain.bytes), header, body)
+            }
+        }
         try withBytes { try decoder.forEachRecord(in: $0, header, body) }
     }
+
+    /// The same batch with its records unpacked, so that whoever looks at them need not do that; itself where nothing is
+    /// packed. Throws `.compression` where it cannot be done.
+    package func unpacked() throws(RecordBatchError) -> RecordBatch {
+        if header.codec == .none || plain != nil { return self }
+        let decoder = DecoderPool.take()
+        defer { DecoderPool.give(back: decoder) }
+        let copy = try withBytes { batch throws(RecordBatchError) in
+            let records = try decoder.plainRecords(of: batch, header)
+            let copy = FetchBuffer(capacity: records.count)
+            copy.bytes.copyMemory(from: records)
+            return copy
+        }
+        var batch = self
+        batch.plain = copy
+        return batch
+    }
+
+    /// Bytes of memory that the batch has to itself: its own in the read that brought it, and what it unpacks to.
+    package var memoryCount: Int { size + (plain?.bytes.count ?? 0) }
+
+    /// Bytes of memory that the whole read takes for as long as one of its batches is there.
+    package var readCount: Int { buffer.bytes.count }
+
+    /// Whether one read has brought both.
+    package func isOfSameRead(as other: RecordBatch) -> Bool { buffer === other.buffer }
+
+    /// Whether each of its offsets has a record: nothing has been compacted away.
+    package var isDense: Bool { header.recordsCount == header.lastOffsetDelta &+ 1 }
 
     /// Owned copies of all records, with their offsets. Allocates per record: convenient, not fast.
     public func records() throws -> [(offset: Offset, record: Record)] {

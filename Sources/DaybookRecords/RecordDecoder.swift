@@ -18,11 +18,26 @@ package final class RecordDecoder {
     package func forEachRecord(
         in batch: UnsafeRawBufferPointer, _ header: BatchHeader, _ body: (borrowing RecordView) throws -> Void
     ) throws {
-        let records = UnsafeRawBufferPointer(rebasing: batch[BatchLayout.records...])
-        let plain: UnsafeRawBufferPointer
-        do { plain = try decompressor.decompress(records, header.codec) } catch {
-            throw RecordBatchError.compression(error)
+        let plain = try plainRecords(of: batch, header)
+        try Self.forEachRecord(inPlain: plain, header, body)
+    }
+
+    /// Unpacks the records of `batch`: the bytes behind its header, in the decoder's own memory until it is used again.
+    func plainRecords(
+        of batch: UnsafeRawBufferPointer, _ header: BatchHeader
+    ) throws(RecordBatchError) -> UnsafeRawBufferPointer {
+        do throws(CompressionError) {
+            return try decompressor.decompress(
+                UnsafeRawBufferPointer(rebasing: batch[BatchLayout.records...]), header.codec)
+        } catch {
+            throw .compression(error)
         }
+    }
+
+    /// Calls `body` with each record in `plain`, which is what stands behind the header, unpacked.
+    static func forEachRecord(
+        inPlain plain: UnsafeRawBufferPointer, _ header: BatchHeader, _ body: (borrowing RecordView) throws -> Void
+    ) throws {
         var reader = ByteReader(plain)
         var previousDelta: Int32 = -1
         let appendTime = header.timestampType == .append ? header.maxTimestamp : nil
@@ -47,7 +62,7 @@ package final class RecordDecoder {
                 guard keyCount >= -1, valueCount >= -1 else { throw Problem.negativeLength }
                 let headerCount = try record.varint()
                 let headers = record.place
-                if headerCount != 0 { try Self.checkHeaders(headerCount, &record) }
+                if headerCount != 0 { try checkHeaders(headerCount, &record) }
                 guard record.remaining == 0 else { throw Problem.trailingBytes(record.remaining) }
                 try body(
                     RecordView(

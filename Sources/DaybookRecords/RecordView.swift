@@ -72,6 +72,25 @@ public struct RecordView: ~Escapable {
         }
     }
 
+    /// Whether the record has this very key. Copies nothing.
+    public func hasKey(_ key: [UInt8]) -> Bool { Self.equal(self.key, key) }
+
+    /// Whether the record carries this header, name and value, among others. Copies nothing.
+    public func hasHeader(_ header: RecordHeader) -> Bool {
+        var isFound = false
+        forEachHeader { name, value in
+            if isFound || name.byteCount != header.name.utf8.count { return }
+            isFound = name.withUnsafeBytes { $0.elementsEqual(header.name.utf8) } && Self.equal(value, header.value)
+        }
+        return isFound
+    }
+
+    private static func equal(_ span: RawSpan?, _ bytes: [UInt8]?) -> Bool {
+        guard let span else { return bytes == nil }
+        guard let bytes, span.byteCount == bytes.count else { return false }
+        return span.withUnsafeBytes { $0.elementsEqual(bytes) }
+    }
+
     /// The next length-prefixed field; nil for length −1.
     private static func field(_ reader: inout ByteReader) -> UnsafeRawBufferPointer? {
         guard let count = try? reader.varint(), count >= 0, let start = try? reader.skip(Int(count)) else { return nil }
