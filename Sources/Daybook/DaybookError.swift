@@ -18,6 +18,7 @@ public struct DaybookError: Error, Sendable, CustomStringConvertible {
             case outOfOrderSequence, duplicateSequence, producerFenced, coordinatorFenced, transactionOpen,
                 offsetConflict
             case notPermitted, unknownCommand, invalidRequest, serviceUnreachable, outcomeUnknown, other
+            case concurrentUse, notAssigned, noCommittedOffset
         }
         private let kind: Kind
         private init(_ kind: Kind) { self.kind = kind }
@@ -74,6 +75,12 @@ public struct DaybookError: Error, Sendable, CustomStringConvertible {
         public static let transactionOpen = Code(.transactionOpen)
         /// A conditional append found the log at another offset; `offset` is where it goes on.
         public static let offsetConflict = Code(.offsetConflict)
+        /// Two tasks asked one consumer for records at the same time.
+        public static let concurrentUse = Code(.concurrentUse)
+        /// The partition is not one of the consumer's.
+        public static let notAssigned = Code(.notAssigned)
+        /// There is no place to begin at, and `offsetReset` is `.fail`.
+        public static let noCommittedOffset = Code(.noCommittedOffset)
         /// Bytes on disk are not what was written.
         public static let damaged = Code(.damaged)
 

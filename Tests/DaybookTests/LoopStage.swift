@@ -3,21 +3,44 @@
 import Daybook
 import DaybookTesting
 
+/// A simulated disk and the loop that runs whoever uses it.
+struct LoopStage: Sendable {
+    let disk: SimulatedDisk
+    let loop: SimulationLoop
+
+    init(seed: UInt64? = nil) {
+        disk = SimulatedDisk(seed: seed ?? 1, clock: ManualClock())
+        loop = SimulationLoop(clock: disk.clock, seed: seed)
+    }
+
+    func configuration(_ access: Configuration.Access = .readWrite) -> Configuration {
+        var configuration = Configuration(access: access).with(disk: disk)
+        configuration.executor = loop
+        configuration.housekeeping.isAutomatic = false
+        return configuration
+    }
+
+    func open(_ access: Configuration.Access = .readWrite) async throws -> Daybook {
+        try await Daybook.open("/data", configuration: configuration(access))
+    }
+
+    /// Power goes and comes back: of what was not flushed nothing is left.
+    func cutPower() {
+        disk.crash()
+        disk.restart(.nothing)
+    }
+}
+
 /// Opens a daybook on a simulated disk with a topic `orders`, on a loop, and closes it afterwards.
 func onLoop<R: Sendable>(
     seed: UInt64? = nil, partitions: Int = 1, topic: TopicConfiguration = TopicConfiguration(),
     _ body: @escaping @Sendable (Daybook, SimulationLoop) async throws -> R
 ) throws -> R {
-    let disk = SimulatedDisk(seed: seed ?? 1, clock: ManualClock())
-    let loop = SimulationLoop(clock: disk.clock, seed: seed)
-    var configuration = Configuration().with(disk: disk)
-    configuration.executor = loop
-    configuration.housekeeping.isAutomatic = false
-    let settings = configuration
-    return try loop.run {
-        let daybook = try await Daybook.open("/data", configuration: settings)
+    let stage = LoopStage(seed: seed)
+    return try stage.loop.run {
+        let daybook = try await stage.open()
         try await daybook.createTopic("orders", partitions: partitions, configuration: topic)
-        let result = try await body(daybook, loop)
+        let result = try await body(daybook, stage.loop)
         try await daybook.close()
         return result
     }

@@ -8,6 +8,16 @@ internal import Synchronization
 /// Names one wait, so that it can be given up.
 struct WakeToken: Hashable, Sendable { fileprivate let number: UInt64 }
 
+/// What there is at an offset.
+enum Watch: Sendable {
+    /// Something to read.
+    case readable
+    /// Nothing yet; whoever asked will be called.
+    case waiting(WakeToken)
+    /// Nothing any more.
+    case ended(DaybookError)
+}
+
 extension Partition {
     /// Calls `resume` once, as soon as there is something to read at `offset`; what stands there may be a gap.
     ///
@@ -19,17 +29,28 @@ extension Partition {
     func whenReadable(
         behind offset: Offset, isolation: Isolation, _ resume: @escaping @Sendable (DaybookError?) -> Void
     ) -> WakeToken {
-        let (token, answer, mustPoll) = state.withLock { state -> (WakeToken, DaybookError??, Bool) in
+        switch watch(behind: offset, isolation: isolation, resume) {
+        case .waiting(let token): return token
+        case .readable: services.io.submit { resume(nil) }
+        case .ended(let error): services.io.submit { resume(error) }
+        }
+        return state.withLock { $0.watchers.makeToken() }
+    }
+
+    /// The same for callers who go on by themselves where they need not wait: `resume` is called only after `.waiting`.
+    func watch(
+        behind offset: Offset, isolation: Isolation, _ resume: @escaping @Sendable (DaybookError?) -> Void
+    ) -> Watch {
+        let (watch, mustPoll) = state.withLock { state -> (Watch, Bool) in
+            if let ending = state.ending { return (.ended(ending), false) }
+            if state.log.limit(isolation) > offset { return (.readable, false) }
             let token = state.watchers.makeToken()
-            if let ending = state.ending { return (token, .some(ending), false) }
-            if state.log.limit(isolation) > offset { return (token, .some(nil), false) }
             state.watchers.add(Watcher(token: token, offset: offset, resume: resume), isolation)
             defer { state.isPolling = true }
-            return (token, nil, reopening != nil && !state.isPolling)
+            return (.waiting(token), reopening != nil && !state.isPolling)
         }
-        if let answer { services.io.submit { resume(answer) } }
         if mustPoll { poll(after: Self.shortestPause) }
-        return token
+        return watch
     }
 
     /// Gives up a wait; `resume` is not called any more, unless it is being called already. O(waiters of the partition).

@@ -138,8 +138,11 @@ final class Partition: Sendable {
             if appearance == state.withLock({ $0.appearance }) { return false }
             let fresh = try reopening.open()
             let woken = state.withLock { state in
+                let before = (state.log.leaderEpoch, state.log.logEndOffset)
                 (state.log, state.appearance) = (fresh.log, appearance)
-                return state.takeReadable()
+                // Where the writer has begun anew, or lost something, nobody's place is sure any more.
+                let isAnother = fresh.log.leaderEpoch != before.0 || fresh.log.logEndOffset < before.1
+                return isAnother ? state.watchers.takeAll() : state.takeReadable()
             }
             wake(woken)
             return true

@@ -1,0 +1,141 @@
+// What reads on behalf of somebody: a position in each of its partitions, records as they come, and waiting for more. What
+// it reads ahead, and how, is `Fetcher`'s business.
+
+public import DaybookModel
+internal import Synchronization
+
+/// Reads partitions from a place on, and waits for what is appended there.
+///
+/// Records come in the order of each partition, and the partitions take turns. A consumer is used by one task at a time: a
+/// second one that asks for records meanwhile gets `.concurrentUse`. Everything else may be called from anywhere. What it
+/// holds is bounded by its configuration, however slow its user is, and other consumers do not notice. It goes, with all it
+/// holds, when nobody holds it any more.
+public final class Consumer: Sendable {
+    let daybook: Daybook
+    let fetcher: Fetcher
+    /// As it was made.
+    public let configuration: ConsumerConfiguration
+
+    init(_ daybook: Daybook, _ configuration: ConsumerConfiguration) {
+        self.daybook = daybook
+        self.configuration = configuration
+        fetcher = Fetcher(daybook.services, configuration)
+    }
+
+    deinit { fetcher.close() }
+
+    // MARK: records
+
+    /// At most `max` records, in batches, as soon as there are any; nothing when `timeout` has passed without. A gap counts
+    /// as no record. `.zero` takes what has been read already, and has more read.
+    ///
+    /// Whatever it does not return is returned by the next call, also after a cancellation: a cancelled task throws
+    /// `CancellationError` and has taken nothing. Throws the failure of a partition when everything before it has been
+    /// handed out (`.offsetOutOfRange`, `.divergedHistory`, `.unknownTopic` when its topic has been deleted, `.inputOutput`,
+    /// `.closed`); the position stays, and the next call tries again. `.closed` also when the consumer has been closed.
+    public func poll(max: Int = 500, timeout: Duration) async throws -> [ConsumedBatch] {
+        precondition(max > 0, "a poll asks for one record or more")
+        let batches = try await fetcher.poll(upTo: max, timeout: timeout)
+        if batches.isEmpty, fetcher.isClosed { throw Self.closed }
+        return batches
+    }
+
+    /// The records as they come, batch by batch, with gaps in between: a sequence that ends when the consumer is closed. What
+    /// has been handed out counts as read; another sequence, or `poll`, goes on behind it. Throws as `poll` does.
+    public var batches: ConsumedBatches { ConsumedBatches(fetcher: fetcher, consumer: self) }
+
+    /// The same, record by record and owned. Convenient, not fast: each record is copied.
+    public var records: ConsumedRecords { ConsumedRecords(fetcher: fetcher, consumer: self) }
+
+    // MARK: positions
+
+    /// The partitions that are read, in order.
+    public var assignment: [TopicPartition] { fetcher.assignment }
+
+    /// The offset of the next record of each partition that will be handed out.
+    public var positions: [TopicPartition: Offset] { fetcher.positions.mapValues(\.offset) }
+
+    /// The offset of the next record of a partition that will be handed out. Throws `.notAssigned`.
+    public func position(_ topicPartition: TopicPartition) throws -> Offset {
+        try fetcher.position(of: topicPartition).offset
+    }
+
+    /// Goes on at another place. What was read ahead is forgotten, and so is what a read under way may bring.
+    ///
+    /// Throws `.notAssigned`, or `.offsetOutOfRange` for an offset that the log has not reached: the position is then as it
+    /// was. With `epoch`, the incarnation that wrote the record before the offset, the next read finds out whether the place
+    /// belongs to this history, and `offsetReset` says what follows.
+    public func seek(_ topicPartition: TopicPartition, to place: LogPlace, epoch: LeaderEpoch? = nil) async throws {
+        try await seek([topicPartition], to: place, epoch: epoch)
+    }
+
+    /// Goes on at another place in all partitions that are assigned, or in none when one cannot.
+    public func seek(to place: LogPlace) async throws { try await seek(assignment, to: place, epoch: nil) }
+
+    private func seek(_ partitions: [TopicPartition], to place: LogPlace, epoch: LeaderEpoch?) async throws {
+        let isolation = configuration.isolation
+        let targets = try partitions.map { try fetcher.partition($0) }
+        let positions = try await daybook.services.io.run { () throws(DaybookError) in
+            var positions: [TopicPartition: FetchPosition] = [:]
+            for partition in targets {
+                // A place with an epoch is judged when it is read, as a committed one is.
+                if epoch != nil, case .offset(let offset) = place {
+                    positions[partition.topicPartition] = FetchPosition(offset: offset, epoch: epoch)
+                    continue
+                }
+                let offset = try partition.offsetBlocking(of: place, isolation: isolation)
+                positions[partition.topicPartition] = FetchPosition(offset: offset, epoch: epoch)
+            }
+            return positions
+        }
+        try fetcher.move(positions)
+    }
+
+    // MARK: pausing
+
+    /// The partitions that are paused, in order.
+    public var paused: [TopicPartition] { fetcher.paused }
+
+    /// Reads and hands out nothing of these partitions until they are resumed. Throws `.notAssigned`.
+    public func pause(_ partitions: [TopicPartition]) throws { try fetcher.pause(partitions) }
+
+    /// Goes on with partitions that were paused. Throws `.notAssigned`.
+    public func resume(_ partitions: [TopicPartition]) throws { try fetcher.resume(partitions) }
+
+    // MARK: end
+
+    /// Hands out nothing any more: sequences end, and a `poll` throws `.closed`. A second `close` does nothing.
+    public func close() async { fetcher.close() }
+
+    private static let closed = DaybookError(.closed, "The consumer has been closed; make another one")
+}
+
+extension Daybook {
+    /// A consumer of the given partitions, outside of any group, that begins at `start`; nil: where `offsetReset` says.
+    ///
+    /// The places are found before it returns: what is appended from then on is behind `.end`. Throws `.unknownTopic`,
+    /// `.unknownPartition`, `.offsetOutOfRange`, `.noCommittedOffset`, `.invalidConfiguration` or `.closed`.
+    public func makeConsumer(
+        assigned partitions: [TopicPartition], from start: LogPlace? = nil,
+        configuration: ConsumerConfiguration = ConsumerConfiguration()
+    ) async throws -> Consumer {
+        let configuration = try configuration.validated()
+        guard let place = start ?? configuration.offsetReset.place else {
+            throw DaybookError(
+                .noCommittedOffset, "There is no place to begin at: give one, or use an offsetReset other than fail")
+        }
+        let partitions = try Set(partitions).sorted().map { try partition($0) }
+        let isolation = configuration.isolation
+        let assignments = try await services.io.run { () throws(DaybookError) in
+            var assignments: [Fetcher.Assignment] = []
+            for partition in partitions {
+                let offset = try partition.offsetBlocking(of: place, isolation: isolation)
+                assignments.append(Fetcher.Assignment(partition: partition, offset: offset, epoch: nil))
+            }
+            return assignments
+        }
+        let consumer = Consumer(self, configuration)
+        consumer.fetcher.assign(assignments)
+        return consumer
+    }
+}
