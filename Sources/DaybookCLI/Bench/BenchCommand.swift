@@ -8,5 +8,8 @@ struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
         abstract: "Measure what appending, flushing, replaying, opening and maintenance cost on this machine.",
-        subcommands: [AppendBench.self, DurableBench.self, ReplayBench.self, OpenBench.self, MaintenanceBench.self])
+        subcommands: [
+            AppendBench.self, DurableBench.self, ReplayBench.self, ConsumeBench.self, LatencyBench.self, OpenBench.self,
+            MaintenanceBench.self,
+        ])
 }

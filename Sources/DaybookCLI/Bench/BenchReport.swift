@@ -115,8 +115,11 @@ extension Histogram where Count == UInt64 {
     }
 
     /// Notes how long ago `start` was.
-    mutating func record(since start: ContinuousClock.Instant) {
-        let (seconds, attoseconds) = start.duration(to: .now).components
+    mutating func record(since start: ContinuousClock.Instant) { record(start.duration(to: .now)) }
+
+    /// Notes a time, which counts as a minute when it is longer.
+    mutating func record(_ duration: Duration) {
+        let (seconds, attoseconds) = duration.components
         record(UInt64(Swift.min(59, seconds)) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000))
     }
 }

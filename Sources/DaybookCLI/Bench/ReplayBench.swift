@@ -55,11 +55,28 @@ struct ReplayBench: AsyncParsableCommand {
         if outcomes.reduce(0, { $0 &+ $1.touched }) == .max { note("") }
     }
 
-    private struct Outcome: Sendable {
+    /// What one reader found.
+    struct Outcome: Sendable {
         var records = 0
         var bytes = 0
         var batches = 0
         var touched = 0
+
+        /// Counts a record and touches its bytes.
+        @inline(__always)
+        mutating func add(_ record: borrowing RecordView) {
+            records += 1
+            bytes += record.payloadCount
+            if let key = record.key { touched &+= ReplayBench.touch(key) }
+            if let value = record.value { touched &+= ReplayBench.touch(value) }
+        }
+
+        mutating func add(_ other: Outcome) {
+            records += other.records
+            bytes += other.bytes
+            batches += other.batches
+            touched &+= other.touched
+        }
     }
 
     private static func replay(
@@ -72,12 +89,7 @@ struct ReplayBench: AsyncParsableCommand {
             if result.isEmpty { break }
             for case .batch(let batch) in result.elements {
                 outcome.batches += 1
-                try reader.forEach(in: batch) { record in
-                    outcome.records += 1
-                    outcome.bytes += record.payloadCount
-                    if let key = record.key { outcome.touched &+= touch(key) }
-                    if let value = record.value { outcome.touched &+= touch(value) }
-                }
+                try reader.forEach(in: batch) { outcome.add($0) }
             }
         }
         return outcome
@@ -85,7 +97,7 @@ struct ReplayBench: AsyncParsableCommand {
 
     /// One load from each cache line: proof that the bytes have arrived.
     @inline(__always)
-    private static func touch(_ bytes: RawSpan) -> Int {
+    fileprivate static func touch(_ bytes: RawSpan) -> Int {
         bytes.withUnsafeBytes { buffer in
             var sum = buffer.count
             for place in stride(from: 0, to: buffer.count, by: 64) { sum &+= Int(buffer[place]) }

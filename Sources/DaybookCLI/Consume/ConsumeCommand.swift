@@ -36,6 +36,11 @@ struct ConsumeCommand: AsyncParsableCommand {
     var until: ConsumePlace?
     @Option(help: "Only records with this key; all partitions are searched unless --partition is given.")
     var key: String?
+    @Option(
+        help: ArgumentHelp(
+            "Only records with this header, repeatable: a record must carry all of them.", valueName: "name=value"),
+        transform: OptionValues.pair)
+    var header: [(name: String, value: String)] = []
     @Option(help: "Stop after so many records.")
     var max: Int?
     @Flag(help: "At the end wait for more, until Control-C.")
@@ -74,7 +79,8 @@ struct ConsumeCommand: AsyncParsableCommand {
                 ? topic.partitions
                 : Set(partition).sorted().map { TopicPartition(topic: topic.name, partition: $0) }
             var run = ConsumeRun(
-                daybook: daybook, isolation: isolation, key: key.map { Array($0.utf8) }, max: max ?? .max,
+                daybook: daybook, isolation: isolation, key: key.map { Array($0.utf8) },
+                headers: header.map { RecordHeader($0.name, $0.value) }, max: max ?? .max,
                 printer: RecordPrinter(format, width: Terminal.columns ?? 160))
             try await run.place(partitions, from: from, until: until ?? (follow ? nil : .end))
             if follow { try await run.follow() } else { try await run.readToEnd() }

@@ -9,6 +9,8 @@ struct ConsumeRun {
     private let daybook: Daybook
     private let isolation: Isolation
     private let key: [UInt8]?
+    /// What a record has to carry to be printed.
+    private let headers: [RecordHeader]
     private var recordsLeft: Int
     private var printer: RecordPrinter
     private var cursors: [Cursor] = []
@@ -17,8 +19,10 @@ struct ConsumeRun {
     /// Records behind the limit that a reader of the whole log would have been shown, were they known to be durable.
     private var unsettledCount: Int64 = 0
 
-    /// How often a follower looks for more.
-    private static let pollInterval = Duration.milliseconds(100)
+    /// How long nothing may come before what has been collected is sent off, and Control-C is looked at.
+    private static let patience = Duration.milliseconds(100)
+    /// Records that are asked for at once.
+    private static let pollSize = 5000
 
     private struct Cursor {
         let partition: TopicPartition
@@ -32,10 +36,13 @@ struct ConsumeRun {
         var isDone: Bool { end.map { next >= $0 } ?? false }
     }
 
-    init(daybook: Daybook, isolation: Isolation, key: [UInt8]?, max: Int, printer: RecordPrinter) {
+    init(
+        daybook: Daybook, isolation: Isolation, key: [UInt8]?, headers: [RecordHeader], max: Int, printer: RecordPrinter
+    ) {
         self.daybook = daybook
         self.isolation = isolation
         self.key = key
+        self.headers = headers
         recordsLeft = max
         self.printer = printer
     }
@@ -89,76 +96,75 @@ struct ConsumeRun {
     mutating func readToEnd() async throws {
         for index in cursors.indices {
             cursors[index].end = min(cursors[index].end ?? .max, cursors[index].limit)
-            while !isOver, !cursors[index].isDone {
-                guard try await readSome(index) else { break }
-            }
+            if !isOver { try await read(cursors.indices[index..<index + 1]) }
         }
     }
 
     /// Reads all partitions in turn, and waits for more where there is none.
-    mutating func follow() async throws {
-        while !isOver, cursors.contains(where: { !$0.isDone }) {
-            var hasMoved = false
-            for index in cursors.indices where !isOver && !cursors[index].isDone {
-                if try await readSome(index) { hasMoved = true }
-            }
-            if hasMoved { continue }
-            try send()
-            try await Task.sleep(for: Self.pollInterval)
-        }
-    }
+    mutating func follow() async throws { try await read(cursors.indices) }
 
     private var isOver: Bool { recordsLeft == 0 || Interruption.isRequested }
 
-    /// Reads and prints some batches of a partition; returns whether there were any.
-    private mutating func readSome(_ index: Int) async throws -> Bool {
-        let cursor = cursors[index]
-        if cursor.next >= cursor.limit {
-            cursors[index].limit = limit(try await daybook.offsets(cursor.partition))
-            guard cursor.next < cursors[index].limit else { return false }
+    /// Reads partitions until each of them is done.
+    private mutating func read(_ indices: Range<Int>) async throws {
+        var left: [TopicPartition: Int] = [:]
+        for index in indices where !cursors[index].isDone { left[cursors[index].partition] = index }
+        let consumer = try await daybook.makeConsumer(
+            assigned: Array(left.keys), from: .end, configuration: ConsumerConfiguration(isolation: isolation))
+        // Who follows from an offset that is yet to come waits at the end for it.
+        for (partition, index) in left where cursors[index].next < cursors[index].limit {
+            try await consumer.seek(partition, to: .offset(cursors[index].next))
         }
-        let result = try await daybook.read(cursor.partition, from: cursor.next, isolation: isolation)
-        printer.begin(cursor.partition)
-        for element in result.elements where !isOver && !cursors[index].isDone {
-            switch element {
-            case .gap(let gap):
-                progress.finish()
-                note(
-                    "Note: \(cursor.partition): offsets \(gap.baseOffset) to \(gap.nextOffset.rawValue - 1) cannot be read "
-                        + "(\(gap.cause.rawValue)).")
-                cursors[index].next = gap.nextOffset
-            case .batch(let batch):
+        while !isOver, !left.isEmpty {
+            var batches = try await consumer.poll(max: Self.pollSize, timeout: .zero)
+            if batches.isEmpty {
+                // Nothing more for now: what there is must not wait for company.
+                try send()
+                batches = try await consumer.poll(max: Self.pollSize, timeout: Self.patience)
+            }
+            for batch in batches {
+                guard let index = left[batch.topicPartition], !isOver else { continue }
                 try print(batch, index)
-                lookedAt += batch.recordsCount
-                progress.update(lookedAt)
+                guard cursors[index].isDone else { continue }
+                left[batch.topicPartition] = nil
+                try consumer.pause([batch.topicPartition])
             }
         }
-        return result.nextOffset > cursor.next
+        await consumer.close()
     }
 
-    private mutating func print(_ batch: RecordBatch, _ index: Int) throws {
+    private mutating func print(_ batch: ConsumedBatch, _ index: Int) throws {
         let cursor = cursors[index]
         defer { cursors[index].next = max(cursor.next, batch.nextOffset) }
-        // A control batch holds a mark for the log, no data.
-        if batch.isControl { return }
+        if let gap = batch.gap {
+            // A control batch holds a mark for the log, no data.
+            if gap.cause == .control { return }
+            progress.finish()
+            return note(
+                "Note: \(cursor.partition): offsets \(gap.baseOffset) to \(gap.nextOffset.rawValue - 1) cannot be read "
+                    + "(\(gap.cause.rawValue)).")
+        }
+        printer.begin(cursor.partition)
         let (partition, first, appendTime) = (cursor.partition, cursor.next, batch.appendTime)
         var end = cursor.end ?? .max
         let endTime = cursor.end == nil ? cursor.endTime : nil
         defer { if end != .max { cursors[index].end = end } }
         try batch.forEach { record in
+            lookedAt += 1
             guard record.offset >= first, record.offset < end, recordsLeft > 0 else { return }
             if let endTime, record.timestamp >= endTime { end = record.offset }
             guard record.offset < end, isWanted(record) else { return }
             printer.add(record, partition, appendTime: appendTime)
             recordsLeft -= 1
         }
+        progress.update(lookedAt)
         if printer.isFull { try send() }
     }
 
     private func isWanted(_ record: borrowing RecordView) -> Bool {
-        guard let key else { return true }
-        guard let other = record.key, other.byteCount == key.count else { return false }
-        return other.withUnsafeBytes { $0.elementsEqual(key) }
+        if let key, !record.hasKey(key) { return false }
+        for header in headers where !record.hasHeader(header) { return false }
+        return true
     }
 
     private mutating func send() throws {
