@@ -79,8 +79,11 @@ extension Daybook {
             return (topic, partitions)
         }
         // Nobody may be at work on the files when they go; whether they became durable does not matter any more.
-        let reason = DaybookError(.unknownTopic, "Topic \(topic.name) has been deleted")
-        for partition in partitions { _ = await partition.close(reason) }
+        for partition in partitions {
+            _ = await partition.close(
+                DaybookError(
+                    .unknownTopic, "Topic \(topic.name) has been deleted", topicPartition: partition.topicPartition))
+        }
         try await changingTopics { daybook throws in try daybook.removeFolders(of: topic) }
     }
 

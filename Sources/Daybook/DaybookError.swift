@@ -17,8 +17,8 @@ public struct DaybookError: Error, Sendable, CustomStringConvertible {
             case partitionFailed, inputOutput, damaged, planOutdated, diskFull
             case outOfOrderSequence, duplicateSequence, producerFenced, coordinatorFenced, transactionOpen,
                 offsetConflict
-            case notPermitted, unknownCommand, invalidRequest, serviceUnreachable, outcomeUnknown, other
             case concurrentUse, notAssigned, noCommittedOffset
+            case notPermitted, unknownCommand, invalidRequest, serviceUnreachable, outcomeUnknown, other
         }
         private let kind: Kind
         private init(_ kind: Kind) { self.kind = kind }

@@ -80,6 +80,7 @@ struct ImportTests {
         let text = "import DaybookStorage\n"
         #expect(count(Self.commandLineRule, in: text, at: "Sources/DaybookCLI/Verify/VerifyCommand.swift") == 0)
         #expect(count(Self.commandLineRule, in: text, at: "Sources/DaybookCLI/Produce/ProduceCommand.swift") == 1)
+        #expect(count(Self.commandLineRule, in: text, at: "Sources/DaybookCLI/Bench/AppendBench.swift") == 1)
     }
 
     @Test("the engine takes nothing but threads and the time from the C library")
@@ -116,7 +117,9 @@ struct ImportTests {
     private static func commandLineRule(_ file: SourceFile) -> [Finding] {
         let mayReach = ["Dump", "Verify", "Repair"].contains { file.isUnder("Sources/DaybookCLI/\($0)") }
         guard file.target == "DaybookCLI", !mayReach else { return [] }
-        return file.imports.filter { ["DaybookStorage", "DaybookFiles"].contains($0.module) }.map {
+        // A bare flush, against which the log is measured, is a call of the file system.
+        let isBench = file.isUnder("Sources/DaybookCLI/Bench")
+        return file.imports.filter { $0.module == "DaybookStorage" || !isBench && $0.module == "DaybookFiles" }.map {
             Finding(path: file.path, line: $0.line, message: "\($0.module) only in the folders Dump, Verify and Repair")
         }
     }

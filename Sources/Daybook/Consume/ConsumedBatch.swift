@@ -1,4 +1,5 @@
 // What a consumer is handed: a batch, or the part of one that it has not had yet, or a gap in its place.
+// Who hands it out, and when, is `Fetcher`.
 
 public import DaybookModel
 public import DaybookRecords

@@ -1,4 +1,5 @@
 // How a consumer reads: how far ahead, what it may see, and where it goes on when it cannot go on where it was.
+// What it reads, and from where, is said when it is made.
 
 public import DaybookModel
 

@@ -66,9 +66,19 @@ extension Fetcher {
         case .waiting(let token): slot.stage = .waiting(token)
         case .ended(let error):
             slot.stage = .idle
+            // Told by a job of its own: whoever asks again and again must not keep the reads of other partitions from their turn.
+            services.io.submit { [weak self] in self?.fail(number, generation, error) }
+        }
+    }
+
+    private func fail(_ number: Int, _ generation: Int, _ error: DaybookError) {
+        let waiter = state.withLock { state -> Waiting.Waiter? in
+            guard let slot = state.slots[number], slot.generation == generation else { return nil }
             slot.failure = error
             state.show(slot)
+            return state.waiting.take()
         }
+        waiter?.continuation.resume(returning: .ready)
     }
 
     private func submit(_ fetch: Fetch) { services.io.submit { [weak self] in self?.run(fetch) } }

@@ -1,4 +1,5 @@
-// A line that things wait in. Who is in it is the business of `Fetcher`.
+// A line that things wait in, without a thought of what they are or what they wait for.
+// Who is in it is the business of `Fetcher` and `FetchSlot`.
 
 /// First come, first served. Amortised O(1).
 struct Line<Element> {
