@@ -32,6 +32,8 @@ extension Daybook {
     ///
     /// Throws when something could not be made durable; the next open then recovers as after a crash.
     public func close() async throws {
+        // Commits that were handed over and not waited for are as good as those that were.
+        if !isReadOnly, !state.withLock({ $0.isClosed }) { await settleCommits() }
         let partitions = state.withLock { state -> [Partition]? in
             if state.isClosed { return nil }
             state.isClosed = true

@@ -65,7 +65,8 @@ extension Daybook {
         }
     }
 
-    /// Deletes a topic and all its records. After a crash in between, the next open finishes it.
+    /// Deletes a topic, all its records, and what groups have committed for it. After a crash in between, the next open
+    /// finishes it.
     public func deleteTopic(_ name: String) async throws {
         try requireWritable()
         let (topic, partitions) = try await changingTopics { daybook throws in
@@ -84,15 +85,21 @@ extension Daybook {
                 DaybookError(
                     .unknownTopic, "Topic \(topic.name) has been deleted", topicPartition: partition.topicPartition))
         }
-        try await changingTopics { daybook throws in try daybook.removeFolders(of: topic) }
+        try await finishDeletion(of: topic)
     }
 
     /// Goes on with deletions that a crash interrupted.
     func finishDeletions() async throws {
         let deleting = state.withLock { $0.registry.sorted.filter(\.isDeleting) }
-        for topic in deleting {
-            try await changingTopics { daybook throws in try daybook.removeFolders(of: topic) }
-        }
+        for topic in deleting { try await finishDeletion(of: topic) }
+    }
+
+    /// Until all of this is done the name is taken: a new topic must inherit neither records nor commits. The records go
+    /// first, because on a full disk there may be no room for anything else before that.
+    private func finishDeletion(of topic: Topic) async throws {
+        try await changingTopics { daybook throws in try daybook.removeFolders(of: topic) }
+        try await forgetCommits(to: topic.name)
+        try await changingTopics { daybook throws in try daybook.save { $0.remove(topic.name) } }
     }
 
     // MARK: steps, on an I/O thread
@@ -164,7 +171,6 @@ extension Daybook {
             try fileSystem.removeDirectory(folder)
         }
         try fileSystem.flushDirectory(layout.root)
-        try save { $0.remove(topic.name) }
     }
 
     /// Changes the registry on disk, then in memory.

@@ -40,6 +40,7 @@ public final class Daybook: Sendable {
     let topicsGeneration = Atomic<Int>(0)
     let housekeeping: Housekeeping
     let compressors = CompressorPool()
+    let committedOffsets = OffsetStore()
 
     struct State {
         var registry: TopicRegistry

@@ -13,6 +13,7 @@ public struct DaybookError: Error, Sendable, CustomStringConvertible {
         private enum Kind: String {
             case directoryLocked, directoryUnusable, directoryIsSnapshot, unsupportedFormat, readOnly, closed
             case unknownTopic, unknownPartition, topicExists, invalidTopic, internalTopic, invalidConfiguration
+            case invalidGroup, unknownGroup, groupNotEmpty, metadataTooLarge
             case recordTooLarge, invalidRecord, earlierBatchRefused, offsetOutOfRange, divergedHistory
             case partitionFailed, inputOutput, damaged, planOutdated, diskFull
             case outOfOrderSequence, duplicateSequence, producerFenced, coordinatorFenced, transactionOpen,
@@ -44,6 +45,14 @@ public struct DaybookError: Error, Sendable, CustomStringConvertible {
         public static let internalTopic = Code(.internalTopic)
         /// A configuration name or value is not allowed.
         public static let invalidConfiguration = Code(.invalidConfiguration)
+        /// The name of a group is not allowed.
+        public static let invalidGroup = Code(.invalidGroup)
+        /// Nothing is known of a group by that name.
+        public static let unknownGroup = Code(.unknownGroup)
+        /// Members are at work in the group, so nobody else may change what it has committed.
+        public static let groupNotEmpty = Code(.groupNotEmpty)
+        /// The metadata of a commit is longer than Kafka allows.
+        public static let metadataTooLarge = Code(.metadataTooLarge)
         /// A record is larger than the topic's `max.message.bytes`.
         public static let recordTooLarge = Code(.recordTooLarge)
         public static let invalidRecord = Code(.invalidRecord)

@@ -18,13 +18,16 @@ final class Stage {
     var durableCount: [String: Int] = [:]
     /// Topics that may be gone, because somebody began to delete them.
     var deleting: Set<String> = []
+    /// Per group what it may find committed for `orders` and `others`, in the order of its commits; an acknowledged one
+    /// leaves no other before it.
+    var commits: [String: [[String: Offset]]] = [:]
 
     init(_ disk: SimulatedDisk = SimulatedDisk()) { self.disk = disk }
 
     /// The stage on a copy of its disk, without a daybook: that of the original is of another machine.
     func copy() -> Stage {
         let copy = Stage(disk.copy())
-        (copy.sent, copy.durableCount, copy.deleting) = (sent, durableCount, deleting)
+        (copy.sent, copy.durableCount, copy.deleting, copy.commits) = (sent, durableCount, deleting, commits)
         return copy
     }
 
@@ -50,6 +53,20 @@ final class Stage {
         }
     }
 
+    /// Commits the same offset for two topics, or deletes the group, and notes what was acknowledged.
+    func commit(_ group: String, _ offset: Offset?) async throws {
+        let wish = offset.map { ["orders": $0, "others": $0] } ?? [:]
+        commits[group, default: [[:]]].append(wish)
+        if let offset {
+            let partitions = [try partition(of: "orders"), try partition(of: "others")]
+            try await ready.commit(
+                group: group, offsets: Dictionary(uniqueKeysWithValues: partitions.map { ($0, OffsetCommit(offset)) }))
+        } else {
+            try await ready.deleteGroup(group)
+        }
+        commits[group] = [wish]
+    }
+
     func close() async throws {
         try await daybook?.close()
         daybook = nil
@@ -59,6 +76,12 @@ final class Stage {
     func kill() {
         disk.restartProcess()
         daybook = nil
+    }
+
+    /// What a group finds committed, by topic.
+    func found(_ group: String) async throws -> [String: Offset] {
+        let found = try await ready.committedOffsets(group: group)
+        return Dictionary(uniqueKeysWithValues: found.map { ($0.key.topic.description, $0.value.offset) })
     }
 
     var ready: Daybook {
@@ -112,6 +135,17 @@ struct EngineOperation: Sendable, CustomTestStringConvertible {
         stage.kill()
     }
 
+    /// Two topics, of which two groups have committed something; closed properly.
+    private static let committed: @Sendable (Stage) async throws -> Void = { stage in
+        try await filled(stage)
+        try await stage.open()
+        try await stage.createTopic("others", small)
+        try await stage.send(15, to: "others")
+        for offset in 1...3 { try await stage.commit("warehouse", Offset(Int64(offset))) }
+        try await stage.commit("accounting", 5)
+        try await stage.close()
+    }
+
     static let all: [EngineOperation] = [
         EngineOperation("open a new directory", prepare: { _ in }, begin: { _ in }) { try await $0.open() },
         EngineOperation("open after a clean end", begin: { _ in }) { try await $0.open() },
@@ -158,6 +192,34 @@ struct EngineOperation: Sendable, CustomTestStringConvertible {
         EngineOperation("delete a topic") { stage in
             stage.deleting = ["orders"]
             try await stage.ready.deleteTopic("orders")
+        },
+        EngineOperation(
+            "commit for the first time",
+            prepare: { stage in
+                try await filled(stage)
+                try await stage.open()
+                try await stage.createTopic("others", small)
+                try await stage.send(15, to: "others")
+                try await stage.close()
+            }
+        ) { try await $0.commit("warehouse", 7) },
+        EngineOperation("commit again and again", prepare: committed) { stage in
+            for offset in 4...8 { try await stage.commit("warehouse", Offset(Int64(offset))) }
+            try await stage.commit("accounting", 2)
+        },
+        EngineOperation("delete a group", prepare: committed) { try await $0.commit("warehouse", nil) },
+        EngineOperation("delete a topic with commits", prepare: committed) { stage in
+            stage.deleting = ["others"]
+            for (group, wishes) in stage.commits {
+                stage.commits[group] = wishes + [wishes[0].filter { $0.key != "others" }]
+            }
+            try await stage.ready.deleteTopic("others")
+            for (group, wishes) in stage.commits { stage.commits[group] = [wishes[1]] }
+        },
+        EngineOperation("read committed offsets", prepare: committed, begin: { _ in }) { stage in
+            try await stage.open(.readOnly)
+            for (group, wishes) in stage.commits { #expect(try await stage.found(group) == wishes[0]) }
+            try await stage.close()
         },
         EngineOperation(
             "close",

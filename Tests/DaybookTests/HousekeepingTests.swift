@@ -101,7 +101,7 @@ struct HousekeepingTests {
         }
     }
 
-    @Test func `A group that has not reported holds everything back until the limit, with a warning before`()
+    @Test func `A group that has committed nothing holds everything back until the limit, with a warning before`()
         async throws
     {
         let clock = ManualClock()
@@ -111,9 +111,9 @@ struct HousekeepingTests {
         try await withDaybook(topic: topic, configuration(clock)) { daybook in
             let orders = try partition()
             try await fill(daybook, clock, 200)
-            daybook.noteProgress(group: "warehouse", orders, nextOffset: 150)
+            try await daybook.commit(group: "warehouse", offsets: [orders: OffsetCommit(150)])
             #expect(try await daybook.housekeep().findings.isEmpty)
-            daybook.noteProgress(group: "accounting", orders, nextOffset: 50)
+            try await daybook.commit(group: "accounting", offsets: [orders: OffsetCommit(50)])
             #expect(try await daybook.housekeep().findings.map(\.kind) == [.deleted])
             let held = try await daybook.offsets(orders).logStartOffset
             #expect(held > 30 && held <= 50)

@@ -30,10 +30,18 @@ struct DirectoryOpening: Sendable {
     let layout: DirectoryLayout
     let pool: DescriptorPool
     let services: PartitionServices
-    private let bootIdentifier: String?
+    let bootIdentifier: String?
 
     private var fileSystem: any FileSystem { pool.fileSystem }
     private var isReadOnly: Bool { configuration.access == .readOnly }
+
+    init(configuration: Configuration, layout: DirectoryLayout, pool: DescriptorPool, services: PartitionServices) {
+        self.configuration = configuration
+        self.layout = layout
+        self.pool = pool
+        self.services = services
+        bootIdentifier = SystemIdentity.bootIdentifier(in: pool.fileSystem)
+    }
 
     init(_ directory: String, _ configuration: Configuration) {
         self.configuration = configuration
@@ -51,7 +59,10 @@ struct DirectoryOpening: Sendable {
                 path: layout.watermarks, pool: pool, isReadOnly: configuration.access == .readOnly),
             fileSystem: pool.fileSystem,
             space: SpaceGuard(
-                pool.fileSystem, layout.root, reserve: configuration.reservedSpace, clock: configuration.clock)
+                pool.fileSystem, layout.root, reserve: configuration.reservedSpace, clock: configuration.clock),
+            ownSpace: SpaceGuard(
+                pool.fileSystem, layout.root, reserve: .bytes(configuration.reservedSpace.rawValue / 2),
+                clock: configuration.clock)
         )
     }
 
@@ -149,7 +160,7 @@ struct DirectoryOpening: Sendable {
         return (lock, before, registry, loss)
     }
 
-    private func readState() throws -> DirectoryState? {
+    func readState() throws -> DirectoryState? {
         try AtomicFile.read(layout.state, in: fileSystem).flatMap { try DirectoryState(decoding: $0) }
     }
 
@@ -234,7 +245,7 @@ struct DirectoryOpening: Sendable {
         }
     }
 
-    private func recover(
+    func recover(
         _ topic: Topic, _ topicPartition: TopicPartition, _ watermark: Watermark?, _ before: DirectoryState?
     ) throws -> RecoveredLog {
         let directory = layout.partition(topicPartition)
@@ -275,7 +286,7 @@ struct DirectoryOpening: Sendable {
     private static let roomForSmallFiles = 256 << 10
 
     /// For partitions opened for reading: how to see what the writer has done since.
-    private func reopening(_ identity: LogIdentity, _ topic: Topic) -> LogReopening? {
+    func reopening(_ identity: LogIdentity, _ topic: Topic) -> LogReopening? {
         guard isReadOnly else { return nil }
         let topicPartition = identity.topicPartition
         let slot = topic.firstSlot + Int(topicPartition.partition)

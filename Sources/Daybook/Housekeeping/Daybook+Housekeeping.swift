@@ -53,13 +53,6 @@ extension Daybook {
             lastScrub: checkpoint.lastScrub.map { ScrubStatus($0) })
     }
 
-    /// Says how far a group has come in a partition: `nextOffset` is the first record it still needs. Retention keeps what
-    /// the topic's `retention.guard.groups` need; a group of those that has said nothing since the directory was opened
-    /// needs everything. Costs a lock.
-    public func noteProgress(group: String, _ topicPartition: TopicPartition, nextOffset: Offset) {
-        housekeeping.progress.withLock { $0[topicPartition, default: [:]][group] = nextOffset }
-    }
-
     /// Takes the clock at its word after it has jumped: see `HousekeepingReport.clockJump`.
     public func acceptClock() { housekeeping.time.accept() }
 
@@ -104,13 +97,20 @@ extension Daybook {
                 }
             }
         }
+        do {
+            try expireOffsets(&report)
+        } catch {
+            if let first = existingInternalTopic(.consumerOffsets)?.partitions.first {
+                report.note(first, .failure, "\(error)")
+            }
+        }
         return report
     }
 
     private func retain(
         _ partition: Partition, _ configuration: RetentionConfiguration, _ report: inout HousekeepingReport
     ) throws {
-        var policy = configuration.policy(held: held(partition.topicPartition, by: configuration.guardGroups))
+        var policy = configuration.policy(held: try held(partition, by: configuration.guardGroups))
         if housekeeping.time.watched < self.configuration.housekeeping.settlingTime { policy.maximumAge = nil }
         let before = partition.offsets
         let plan = try partition.retainBlocking(policy, now: housekeeping.time.now)
@@ -125,12 +125,6 @@ extension Daybook {
             partition.topicPartition, plan.overridesHold ? .holdOverridden : .deleted,
             "offsets \(before.logStartOffset)..<\(after.logStartOffset) deleted, "
                 + "\(before.size.rawValue - after.size.rawValue) bytes freed")
-    }
-
-    /// The first offset that one of the groups still needs; nil when there are no such groups.
-    private func held(_ topicPartition: TopicPartition, by groups: [String]) -> Offset? {
-        let progress = housekeeping.progress.withLock { $0[topicPartition] ?? [:] }
-        return groups.map { progress[$0] ?? .zero }.min()
     }
 
     private func compact(
@@ -179,8 +173,6 @@ final class Housekeeping: Sendable {
     let time: TrustedTime
     let limit: RateLimit
     let isStopped = Atomic(false)
-    /// How far groups have come, by partition and group.
-    let progress = Mutex<[TopicPartition: [String: Offset]]>([:])
     let isUnderWay = Atomic(false)
     /// Rates of work that somebody asked for at a rate of its own.
     private let otherLimits = Mutex<[RateLimit]>([])

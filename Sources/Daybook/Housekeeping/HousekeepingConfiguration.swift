@@ -16,6 +16,10 @@ public struct HousekeepingConfiguration: Sendable, Hashable {
     public var compactionMemory: ByteCount = .mebibytes(16)
     /// Each sealed segment is read and compared with its checksum so often; nil leaves that to `scrub`.
     public var scrubInterval: Duration? = .seconds(7 * 24 * 3600)
+    /// What a group has committed is forgotten when it has no members and has committed nothing, for any partition, for so
+    /// long: Kafka's `offsets.retention.ms`, but off unless set. A group that reads rarely, or stands still because nothing
+    /// comes, must not lose its place.
+    public var offsetsRetention: Duration?
     /// For so long after opening nothing is deleted for its age: a machine's clock may be set only some time after it has
     /// started.
     public var settlingTime: Duration = .seconds(600)
@@ -24,12 +28,13 @@ public struct HousekeepingConfiguration: Sendable, Hashable {
 
     func validated() throws(DaybookError) -> HousekeepingConfiguration {
         guard interval > .zero, compactionMemory.rawValue > 0, bytesPerSecond.map({ $0.rawValue > 0 }) ?? true,
-            scrubInterval.map({ $0 > .zero }) ?? true, settlingTime >= .zero
+            scrubInterval.map({ $0 > .zero }) ?? true, offsetsRetention.map({ $0 > .zero }) ?? true,
+            settlingTime >= .zero
         else {
             throw DaybookError(
                 .invalidConfiguration,
-                "interval, compactionMemory, bytesPerSecond and scrubInterval of housekeeping must be more than nothing, "
-                    + "and settlingTime not negative")
+                "interval, compactionMemory, bytesPerSecond, scrubInterval and offsetsRetention of housekeeping must be more "
+                    + "than nothing, and settlingTime not negative")
         }
         return self
     }

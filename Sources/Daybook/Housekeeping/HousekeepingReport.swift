@@ -20,6 +20,8 @@ public struct HousekeepingReport: Sendable {
             case holdPressure
             /// Records were deleted although a group still needed them: the limit is reached.
             case holdOverridden
+            /// A group that has not been used for long is forgotten, with all that it has committed.
+            case offsetsExpired
             /// Something failed; it is tried again in the next pass, and the other partitions go on.
             case failure
         }

@@ -80,13 +80,13 @@ extension Partition {
         if let ending = state.ending { throw ending }
         let now = services.clock.now()
         // A log that is out of service says so, whatever room there is.
-        if state.log.poison == nil { try services.space.admit(batch.count, at: now) }
+        if state.log.poison == nil { try space.admit(batch.count, at: now) }
         do throws(StorageError) {
             let result = try state.log.append(batch, now: now, expecting: expecting)
             scheduleFlush(&state)
             return result
         } catch {
-            if case .file(let cause) = error, cause.isOutOfSpace { services.space.forget() }
+            if case .file(let cause) = error, cause.isOutOfSpace { space.forget() }
             throw DaybookError(error, topicPartition)
         }
     }

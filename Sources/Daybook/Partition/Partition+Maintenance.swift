@@ -74,7 +74,7 @@ extension Partition {
             }
             guard let plan else { return nil }
             // Written beside what it replaces.
-            try services.space.require(plan.largestOutput)
+            try space.require(plan.largestOutput)
             return try Compaction(plan, for: PartitionCompaction(partition: self, pace: pace)).run()
         } ?? nil
     }

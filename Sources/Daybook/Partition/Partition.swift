@@ -15,6 +15,8 @@ final class Partition: Sendable {
     /// The partition's place in the watermark file.
     let slot: Int
     let services: PartitionServices
+    /// Asked before each append.
+    let space: SpaceGuard
     let state: Mutex<State>
     let inbox = Mutex(Inbox())
     /// Held while the high watermark is written down.
@@ -70,6 +72,7 @@ final class Partition: Sendable {
         topicID = log.identity.topicID
         slot = topic.firstSlot + Int(log.identity.topicPartition.partition)
         self.services = services
+        space = topic.isInternal ? services.ownSpace : services.space
         state = Mutex(State(log: log, flushInterval: topic.configuration.flushInterval))
     }
 
@@ -188,6 +191,8 @@ struct PartitionServices: Sendable {
     let watermarks: WatermarkFile
     let fileSystem: any FileSystem
     let space: SpaceGuard
+    /// For what Daybook itself has to write down, so that a full disk does not keep groups from saying that records may go.
+    let ownSpace: SpaceGuard
 
     /// Ends all threads.
     func stop() {

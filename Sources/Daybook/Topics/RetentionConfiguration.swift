@@ -26,7 +26,8 @@ public struct RetentionConfiguration: Hashable, Sendable {
     public var age: Duration?
     /// The oldest segments of a partition go for as long as what remains has at least so many bytes; nil keeps them.
     public var bytes: ByteCount?
-    /// Groups that hold records back: what one of them has not reported as done stays, up to the limits below.
+    /// Groups that hold records back: what lies behind the offset that one of them has committed stays, up to the limits
+    /// below.
     public var guardGroups: [String] = []
     /// Beyond this age groups hold nothing back any more; nil sets no such limit.
     public var guardAge: Duration?

@@ -99,7 +99,7 @@ public enum TopicConfigurationTable {
             write: { $0.retention.bytes = $1.map { .bytes(Int($0)) } }),
         TopicSetting(
             name: "retention.guard.groups",
-            documentation: "Groups that hold records back until they have reported them as done",
+            documentation: "Groups that hold records back until they have committed offsets behind them",
             allowed: "names separated by commas and without spaces, or nothing",
             read: { $0.retention.guardGroups.joined(separator: ",") },
             set: { configuration, text in

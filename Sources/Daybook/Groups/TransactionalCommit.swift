@@ -1,0 +1,51 @@
+// Commits inside a transaction: a batch with the producer's identity, pending until the transaction ends. Which producer,
+// which sequence and when the transaction ends is the business of whoever coordinates transactions.
+
+internal import DaybookModel
+internal import DaybookRecords
+internal import Synchronization
+
+/// Commits that count when the transaction of their producer commits.
+struct TransactionalCommit: Sendable {
+    let producer: ProducerID
+    let batch: EncodedBatch
+    let changes: [OffsetTable.Change]
+
+    /// How many sequence numbers the batch takes.
+    var recordsCount: Int { changes.count }
+}
+
+extension OffsetCommitter {
+    /// The partition of the internal topic that takes the group's commits: a transaction with commits ends there as well.
+    var topicPartition: TopicPartition { shard.partition.topicPartition }
+
+    /// Checks commits as `commit` does and makes one batch of them, by the producer and from the sequence that `producer`
+    /// says. Nothing is written. There must be at least one.
+    func prepare(
+        _ offsets: [TopicPartition: OffsetCommit], producer: ProducerIdentity
+    ) throws(DaybookError) -> TransactionalCommit {
+        let now = shard.partition.services.clock.now()
+        let changes = try daybook.changes(of: offsets, by: group, at: now)
+        var records = OffsetRecords(timestamp: now, producer: producer)
+        for change in changes { records.add(change) }
+        return TransactionalCommit(producer: producer.id, batch: records.batch(), changes: changes)
+    }
+
+    /// Appends what has been prepared, behind all commits that were handed over before. `completion` is called once, when the
+    /// batch is durable or has been refused; the commits are pending then, and nobody is shown them.
+    func append(_ commit: TransactionalCommit, _ completion: @escaping @Sendable (DaybookError?) -> Void) {
+        shard.submit(OffsetRequest(group: group, work: .append(commit), completion: completion), of: daybook)
+    }
+}
+
+extension Daybook {
+    /// Lets the pending commits of a producer count, or forgets them. Call it when the marker that ends the transaction in a
+    /// partition of the internal topic is durable. Does nothing before the partition has been read: reading it meets the
+    /// marker. O(commits of the transaction).
+    func endTransaction(_ kind: ControlRecord.Kind, of producer: ProducerID, in topicPartition: TopicPartition) {
+        let shard = (try? existingOffsetShards())?.first { $0.partition.topicPartition == topicPartition }
+        shard?.state.withLock { state in
+            if state.loadedTo != nil { state.table.end(kind, of: producer) }
+        }
+    }
+}
