@@ -9,21 +9,22 @@ extension Daybook {
     /// Reads whole batches from `offset` on, with gaps where there is nothing to be had.
     ///
     /// Returns about `maxBytes`, but at least one batch, which may begin before `offset`; nothing at the limit, which is
-    /// the high watermark for `.durable` and the log end for `.pageCache`. Every batch has been checked against its
-    /// checksum. Throws `.offsetOutOfRange` below the log start and behind the limit.
+    /// the last stable offset for `.committed`, the high watermark for `.durable` and the log end for `.pageCache`. Every batch
+    /// has been checked against its checksum. Throws `.offsetOutOfRange` below zero, and behind the limit and the high
+    /// watermark.
     public func read(
         _ topicPartition: TopicPartition, from offset: Offset, maxBytes: ByteCount = .mebibytes(1),
-        isolation: Isolation = .durable
+        isolation: Isolation = .committed
     ) async throws -> ReadResult {
         let partition = try partition(topicPartition)
         return try await services.io.run { () throws(DaybookError) in
-            try partition.refreshIfReadOnly(upTo: offset)
+            try partition.refreshIfReadOnly(upTo: offset, isolation: isolation)
             return try partition.readBlocking(
                 from: offset, maximumBytes: max(1, maxBytes.rawValue), isolation: isolation)
         }
     }
 
-    /// Earliest, durable and latest offset of a partition.
+    /// Earliest, stable, durable and latest offset of a partition.
     public func offsets(_ topicPartition: TopicPartition) async throws -> PartitionOffsets {
         let partition = try partition(topicPartition)
         guard isReadOnly else { return partition.offsets }
@@ -34,9 +35,10 @@ extension Daybook {
     }
 
     /// The first record whose timestamp is at least `timestamp`; nil when there is none. As Kafka's `offsetsForTimes`:
-    /// producers choose timestamps, so later records may be older.
+    /// producers choose timestamps, so later records may be older. With `.committed` too it may be one that was aborted: whoever
+    /// reads on from there gets the first one that was not.
     public func offset(
-        _ topicPartition: TopicPartition, forTimestamp timestamp: Timestamp, isolation: Isolation = .durable
+        _ topicPartition: TopicPartition, forTimestamp timestamp: Timestamp, isolation: Isolation = .committed
     ) async throws -> Offset? {
         let partition = try partition(topicPartition)
         return try await services.io.run { () throws(DaybookError) in
@@ -47,7 +49,7 @@ extension Daybook {
     /// The first record that the log appended at or after `time`; nil when all are older. Append times never fall, so
     /// everything from there on arrived later.
     public func offset(
-        _ topicPartition: TopicPartition, appendedAtOrAfter time: Timestamp, isolation: Isolation = .durable
+        _ topicPartition: TopicPartition, appendedAtOrAfter time: Timestamp, isolation: Isolation = .committed
     ) async throws -> Offset? {
         let partition = try partition(topicPartition)
         return try await services.io.run { () throws(DaybookError) in

@@ -42,7 +42,7 @@ struct Content {
 extension Daybook {
     /// Reads from `offset` to the limit of `isolation`.
     func content(
-        _ partition: TopicPartition, from offset: Offset = 0, isolation: Isolation = .durable,
+        _ partition: TopicPartition, from offset: Offset = 0, isolation: Isolation = .committed,
         maxBytes: ByteCount = .mebibytes(1)
     ) async throws -> Content {
         var content = Content()

@@ -53,7 +53,7 @@ public struct ConsumerConfiguration: Sendable {
 
     public init(
         readAhead: ByteCount = .mebibytes(16), partitionReadAhead: ByteCount = .mebibytes(1),
-        offsetReset: OffsetReset = .earliest, isolation: Isolation = .durable,
+        offsetReset: OffsetReset = .earliest, isolation: Isolation = .committed,
         onReset: (@Sendable (PositionReset) -> Void)? = nil
     ) {
         self.readAhead = readAhead

@@ -129,7 +129,7 @@ extension Fetcher {
     }
 
     private func read(_ fetch: Fetch) throws(DaybookError) -> Fetched {
-        try fetch.partition.refreshIfReadOnly(upTo: fetch.offset)
+        try fetch.partition.refreshIfReadOnly(upTo: fetch.offset, isolation: configuration.isolation)
         let isolation = configuration.isolation
         let (epoch, limit) = fetch.partition.withLog { ($0.leaderEpoch, $0.limit(isolation)) }
         if let reset = try findPlace(fetch, epoch) {

@@ -21,6 +21,16 @@ public struct ReadResult: Sendable {
 
     init(nextOffset: Offset) { self.nextOffset = nextOffset }
 
+    /// Adds a gap in the place of a batch that comes next; neighbours of one cause are one gap.
+    mutating func append(_ batch: RecordBatch, as cause: Gap.Cause) {
+        var start = max(nextOffset, batch.baseOffset)
+        if case .gap(let last) = elements.last, last.cause == cause, last.nextOffset == start {
+            start = last.baseOffset
+            elements.removeLast()
+        }
+        elements.append(.gap(Gap(baseOffset: start, nextOffset: batch.nextOffset, cause: cause)))
+    }
+
     public var isEmpty: Bool { elements.isEmpty }
 
     public var batches: [RecordBatch] {
@@ -36,6 +46,8 @@ public struct ReadResult: Sendable {
 public struct PartitionOffsets: Hashable, Sendable {
     /// The earliest readable record, inclusive.
     public let logStartOffset: Offset
+    /// Readers of committed records stop here, exclusive: everything below is durable and of no open transaction.
+    public let lastStableOffset: Offset
     /// Durable readers stop here, exclusive.
     public let highWatermark: Offset
     /// What the next record will get.

@@ -21,6 +21,8 @@ extension Partition {
                 try log.raiseLogStart(to: offset)
                 return !log.isDeletionSaved
             }
+            // What is gone holds no reader of committed records up any more.
+            wake(state.withLock { $0.takeReadable() })
             if isUnsaved {
                 // First of all for good: records may come back only as long as nobody was told that they are gone. An
                 // earlier attempt may have failed here.

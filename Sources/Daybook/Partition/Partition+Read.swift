@@ -16,15 +16,22 @@ extension Partition {
         var result = ReadResult(nextOffset: offset)
         var bytesLeft = maximumBytes
         while bytesLeft > 0 {
-            switch try readStep(from: result.nextOffset, maximumBytes: bytesLeft, isolation) {
+            let (step, aborted) = try readStep(from: result.nextOffset, maximumBytes: bytesLeft, isolation)
+            switch step {
             case .end:
                 return result
             case .gap(let gap):
                 result.elements.append(.gap(gap))
                 result.nextOffset = gap.nextOffset
             case .batches(let batches, let next):
+                let filter = aborted.map { CommittedFilter($0) }
                 for batch in batches {
-                    result.elements.append(.batch(batch))
+                    if let cause = filter?.cause(of: batch) {
+                        result.append(batch, as: cause)
+                    } else {
+                        result.elements.append(.batch(batch))
+                    }
+                    result.nextOffset = batch.nextOffset
                     bytesLeft -= batch.size
                 }
                 result.nextOffset = next
@@ -35,23 +42,27 @@ extension Partition {
         return result
     }
 
+    /// What stands at an offset; and, where something in it may be kept from the reader, the transactions that were aborted
+    /// there.
+    private typealias Step = (step: ReadStep, aborted: [AbortedTransaction]?)
+
     private func readStep(
         from offset: Offset, maximumBytes: Int, _ isolation: Isolation
-    ) throws(DaybookError) -> ReadStep {
+    ) throws(DaybookError) -> Step {
         while true {
             let decision = try onLog { log throws(StorageError) in
                 try log.planRead(from: offset, limit: log.limit(isolation), maximumBytes: maximumBytes)
             }
             switch decision {
-            case .end: return .end
-            case .gap(let gap): return .gap(gap)
-            case .read(let plan): if let step = try run(plan) { return step }
+            case .end: return (.end, nil)
+            case .gap(let gap): return (.gap(gap), nil)
+            case .read(let plan): if let step = try run(plan, isolation) { return step }
             }
         }
     }
 
     /// Reads what a plan says; nil when there is another place to look by now.
-    private func run(_ plan: ReadPlan) throws(DaybookError) -> ReadStep? {
+    private func run(_ plan: ReadPlan, _ isolation: Isolation) throws(DaybookError) -> Step? {
         let outcome: ReadPlan.Outcome
         do throws(FileError) {
             outcome = try plan.run()
@@ -62,7 +73,13 @@ extension Partition {
             throw DaybookError(error, topicPartition)
         }
         if outcome.batches.isEmpty, try reopenIfChanged() { return nil }
-        return try onLog { log throws(StorageError) in try log.finishRead(outcome) }
+        return try onLog { log throws(StorageError) in
+            guard let step = try log.finishRead(outcome) else { return nil }
+            guard isolation == .committed, case .batches(let batches, let next) = step,
+                CommittedFilter.isNeeded(for: batches)
+            else { return (step, nil) }
+            return (step, try log.abortedTransactions(in: batches[0].baseOffset..<next))
+        }
     }
 
     /// The first record with a timestamp of at least `timestamp`. Blocks; holds the lock for one index interval's read.
@@ -96,6 +113,7 @@ extension PartitionLog {
     /// Where readers stop, exclusive.
     func limit(_ isolation: Isolation) -> Offset {
         switch isolation {
+        case .committed: lastStableOffset
         case .durable: recoveryPoint
         case .pageCache: logEndOffset
         }

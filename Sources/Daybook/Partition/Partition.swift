@@ -87,7 +87,8 @@ final class Partition: Sendable {
     var offsets: PartitionOffsets {
         state.withLock { state in
             PartitionOffsets(
-                logStartOffset: state.log.logStartOffset, highWatermark: state.log.recoveryPoint,
+                logStartOffset: state.log.logStartOffset, lastStableOffset: state.log.lastStableOffset,
+                highWatermark: state.log.recoveryPoint,
                 logEndOffset: state.log.logEndOffset, size: .bytes(state.log.size),
                 segmentsCount: state.log.segments.count, leaderEpoch: state.log.leaderEpoch)
         }
@@ -125,9 +126,11 @@ final class Partition: Sendable {
     ///
     /// Looking costs a few small calls; the log is opened anew only when something has changed, because that may scan as
     /// much as the writer has not summed up yet.
-    func refreshIfReadOnly(upTo offset: Offset) throws(DaybookError) {
+    func refreshIfReadOnly(upTo offset: Offset, isolation: Isolation = .durable) throws(DaybookError) {
         // A writer's log needs no look, and a read of it not one lock more.
-        if reopening == nil || state.withLock({ offset < $0.log.recoveryPoint }) { return }
+        if reopening == nil || state.withLock({ offset < min($0.log.limit(isolation), $0.log.recoveryPoint) }) {
+            return
+        }
         try reopenIfChanged()
     }
 

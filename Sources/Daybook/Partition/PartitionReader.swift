@@ -40,7 +40,7 @@ public struct PartitionReader: ~Copyable {
 extension Daybook {
     /// A reader for a thread of the caller's own.
     public func makeReader(
-        _ topicPartition: TopicPartition, from offset: Offset = .zero, isolation: Isolation = .durable
+        _ topicPartition: TopicPartition, from offset: Offset = .zero, isolation: Isolation = .committed
     ) throws -> PartitionReader {
         PartitionReader(self, try partition(topicPartition), from: offset, isolation: isolation)
     }

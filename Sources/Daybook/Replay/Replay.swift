@@ -124,7 +124,7 @@ extension Daybook {
     /// for: see `Replay.AsyncIterator.next` for what it throws.
     public func replay(
         _ topic: String, from start: LogPlace = .beginning, until end: LogPlace = .end, key: [UInt8]? = nil,
-        headers: [RecordHeader] = [], partitioner: (any Partitioner)? = nil, isolation: Isolation = .durable,
+        headers: [RecordHeader] = [], partitioner: (any Partitioner)? = nil, isolation: Isolation = .committed,
         where condition: (@Sendable (borrowing RecordView) -> Bool)? = nil
     ) -> Replay {
         Replay(
@@ -142,7 +142,7 @@ extension Daybook {
     /// The same for a key that is text.
     public func replay(
         _ topic: String, from start: LogPlace = .beginning, until end: LogPlace = .end, key: String,
-        headers: [RecordHeader] = [], partitioner: (any Partitioner)? = nil, isolation: Isolation = .durable,
+        headers: [RecordHeader] = [], partitioner: (any Partitioner)? = nil, isolation: Isolation = .committed,
         where condition: (@Sendable (borrowing RecordView) -> Bool)? = nil
     ) -> Replay {
         replay(
@@ -153,7 +153,7 @@ extension Daybook {
     /// The same for some partitions, of one topic or of several.
     public func replay(
         _ partitions: [TopicPartition], from start: LogPlace = .beginning, until end: LogPlace = .end,
-        key: [UInt8]? = nil, headers: [RecordHeader] = [], isolation: Isolation = .durable,
+        key: [UInt8]? = nil, headers: [RecordHeader] = [], isolation: Isolation = .committed,
         where condition: (@Sendable (borrowing RecordView) -> Bool)? = nil
     ) -> Replay {
         Replay(

@@ -13,11 +13,13 @@ struct ConsumeCommand: AsyncParsableCommand {
         discussion: """
             Records come in the order of their offsets, one partition after the other; with --follow partitions take turns \
             from the first to the last, and each keeps its own order. Nothing is changed, and a writer may be at work: \
-            durable isolation shows what a power cut cannot take back, pagecache also what has only been written.
+            committed isolation shows durable records of no transaction or of committed ones, durable isolation what a power \
+            cut cannot take back, however its transactions end, pagecache also what has only been written.
 
             value prints values and a line feed behind each (null for none); json prints an object a line with topic, \
             partition, offset, timestamp, appendTime, key, value and headers, where bytes that are not UTF-8 are \
-            {"base64":"…"}. Offsets that cannot be read are told on standard error and passed over.
+            {"base64":"…"}. Offsets that cannot be read are told on standard error and passed over; those of aborted transactions \
+            are passed over in silence.
             """)
 
     @Argument(help: "The topic to read.")
@@ -46,15 +48,16 @@ struct ConsumeCommand: AsyncParsableCommand {
     @Flag(help: "At the end wait for more, until Control-C.")
     var follow = false
     @Option(
-        help: ArgumentHelp("durable or pagecache.", valueName: "level"),
+        help: ArgumentHelp("committed, durable or pagecache.", valueName: "level"),
         transform: { text in
             switch text.lowercased() {
+            case "committed": return .committed
             case "durable": return .durable
             case "pagecache": return .pageCache
-            default: throw ValidationError("use durable or pagecache")
+            default: throw ValidationError("use committed, durable or pagecache")
             }
         })
-    var isolation = Isolation.durable
+    var isolation = Isolation.committed
     @Option(help: "How records are printed.")
     var format = RecordFormat.value
     @OptionGroup var data: DataOptions

@@ -16,8 +16,10 @@ struct ConsumeRun {
     private var cursors: [Cursor] = []
     private let progress = Progress(label: "Records looked at", isShown: StandardStream.showsProgress)
     private var lookedAt = 0
-    /// Records behind the limit that a reader of the whole log would have been shown, were they known to be durable.
+    /// Offsets behind the limit that would have been looked at, were they known to be durable.
     private var unsettledCount: Int64 = 0
+    /// Durable ones behind the limit that have to wait for the end of a transaction.
+    private var undecidedCount: Int64 = 0
 
     /// How long nothing may come before what has been collected is sent off, and Control-C is looked at.
     private static let patience = Duration.milliseconds(100)
@@ -48,7 +50,11 @@ struct ConsumeRun {
     }
 
     private func limit(_ offsets: PartitionOffsets) -> Offset {
-        isolation == .durable ? offsets.highWatermark : offsets.logEndOffset
+        switch isolation {
+        case .committed: offsets.lastStableOffset
+        case .durable: offsets.highWatermark
+        case .pageCache: offsets.logEndOffset
+        }
     }
 
     // MARK: places
@@ -69,7 +75,10 @@ struct ConsumeRun {
                 start = limit
             }
             var cursor = Cursor(partition: partition, next: start, limit: limit)
-            let unsettled = limit.distance(to: offsets.logEndOffset)
+            let watermark = max(limit, offsets.highWatermark)
+            let (undecided, unsettled) = (
+                limit.distance(to: watermark), watermark.distance(to: offsets.logEndOffset)
+            )
             switch until {
             case nil: break
             case .time(let time):
@@ -77,10 +86,12 @@ struct ConsumeRun {
                 cursor.end = try await daybook.offset(partition, forTimestamp: time, isolation: isolation)
             case .offset(let offset):
                 cursor.end = offset
-                unsettledCount += min(max(0, limit.distance(to: offset)), unsettled)
+                unsettledCount += min(max(0, watermark.distance(to: offset)), unsettled)
+                undecidedCount += min(max(0, limit.distance(to: offset)), undecided)
             case .beginning, .end:
                 cursor.end = limit
                 unsettledCount += unsettled
+                undecidedCount += undecided
             }
             cursors.append(cursor)
         }
@@ -137,8 +148,8 @@ struct ConsumeRun {
         let cursor = cursors[index]
         defer { cursors[index].next = max(cursor.next, batch.nextOffset) }
         if let gap = batch.gap {
-            // A control batch holds a mark for the log, no data.
-            if gap.cause == .control { return }
+            // Nothing that anybody should have got: marks for the log, and what its sender has taken back.
+            if gap.cause == .control || gap.cause == .aborted { return }
             progress.finish()
             return note(
                 "Note: \(cursor.partition): offsets \(gap.baseOffset) to \(gap.nextOffset.rawValue - 1) cannot be read "
@@ -180,7 +191,12 @@ struct ConsumeRun {
         progress.finish()
         if isFollower { return }
         if Interruption.isRequested { throw ExitCode(Interruption.exitCode) }
-        if isolation == .durable, unsettledCount > 0, recordsLeft > 0 {
+        if undecidedCount > 0, recordsLeft > 0 {
+            note(
+                "Note: \(counted(Int(undecidedCount), "more offset")) at and behind the beginning of a transaction that is "
+                    + "still open; --isolation durable shows \(undecidedCount == 1 ? "it" : "them").")
+        }
+        if isolation != .pageCache, unsettledCount > 0, recordsLeft > 0 {
             note(
                 "Note: \(counted(Int(unsettledCount), "more record")) written but not yet known to be durable; "
                     + "--isolation pagecache shows \(unsettledCount == 1 ? "it" : "them").")

@@ -10,8 +10,9 @@ struct OffsetsCommand: AsyncParsableCommand {
         commandName: "offsets", abstract: "Show how far the partitions of a topic reach.",
         discussion: """
             The high watermark is where durable readers stop: what lies between it and the log end has been written but is \
-            not known to be durable yet. Next offsets, high watermark and log end are exclusive. Records are offsets from \
-            log start to log end; offsets lost to damage are among them.
+            not known to be durable yet. The last stable offset is where readers of committed records stop: at the first \
+            record of a transaction that is still open. Both are exclusive, as log end is. Records are offsets from \
+            log start to log end; offsets lost to damage and the marks of transactions are among them.
             """)
 
     @Argument(help: "The topic's name.")
@@ -65,6 +66,7 @@ struct OffsetRow {
     var json: JSONValue {
         var pairs: [(key: String, value: JSONValue)] = [
             ("partition", .integer(partition)), ("logStartOffset", .integer(offsets.logStartOffset.rawValue)),
+            ("lastStableOffset", .integer(offsets.lastStableOffset.rawValue)),
             ("highWatermark", .integer(offsets.highWatermark.rawValue)),
             ("logEndOffset", .integer(offsets.logEndOffset.rawValue)), ("records", .integer(recordsCount)),
             ("size", .integer(offsets.size.rawValue)), ("segments", .integer(offsets.segmentsCount)),
@@ -78,22 +80,24 @@ struct OffsetRow {
         let showsTime = rows.contains { $0.atTime != nil }
         var table = TextTable(
             columns: [
-                .right("partition"), .right("log start"), .right("high watermark"), .right("log end"),
+                .right("partition"), .right("log start"), .right("last stable"), .right("high watermark"),
+                .right("log end"),
                 .right("records"), .right("size"), .right("segments"),
             ] + (showsTime ? [.right("at time")] : []))
         var sum = OffsetSum()
         for row in rows {
             sum.add(row)
             table.addRow([
-                String(row.partition), row.offsets.logStartOffset.description, row.offsets.highWatermark.description,
-                row.offsets.logEndOffset.description, Numbers.grouped(row.recordsCount),
+                String(row.partition), row.offsets.logStartOffset.description, row.offsets.lastStableOffset.description,
+                row.offsets.highWatermark.description, row.offsets.logEndOffset.description,
+                Numbers.grouped(row.recordsCount),
                 Numbers.bytes(row.offsets.size.rawValue), Numbers.grouped(row.offsets.segmentsCount),
                 row.atTime.map { $0?.description ?? "none" } ?? "",
             ])
         }
         if rows.count > 1 {
             table.addRow([
-                "all", "", "", "", Numbers.grouped(sum.recordsCount), Numbers.bytes(sum.size),
+                "all", "", "", "", "", Numbers.grouped(sum.recordsCount), Numbers.bytes(sum.size),
                 Numbers.grouped(sum.segmentsCount),
             ])
         }

@@ -23,13 +23,13 @@ package enum ReadDecision: Sendable {
 }
 
 extension PartitionLog {
-    /// Decides where to read. `limit` is what the reader may see: `recoveryPoint` or `logEndOffset`.
+    /// Decides where to read. `limit` is what the reader may see: `lastStableOffset`, `recoveryPoint` or `logEndOffset`.
     ///
     /// The plan covers at most `maximumBytes`, but at least one batch. May read the index of a sealed segment, or scan
-    /// the segment when the index is of no use. What was deleted is a gap. Throws `.offsetOutOfRange` below zero and behind
-    /// the limit.
+    /// the segment when the index is of no use. What was deleted is a gap. Between the limit and the recovery
+    /// point there is nothing yet; throws `.offsetOutOfRange` below zero and behind both.
     package func planRead(from offset: Offset, limit: Offset, maximumBytes: Int) throws(StorageError) -> ReadDecision {
-        guard offset >= .zero, offset <= limit else {
+        guard offset >= .zero, offset <= max(limit, recoveryPoint) else {
             throw .offsetOutOfRange(offset, available: logStartOffset..<max(logStartOffset, limit))
         }
         guard offset < limit else { return .end }
@@ -182,6 +182,7 @@ extension PartitionLog {
             throw .file(error)
         }
         segment.index = result.index
+        segment.aborted = nil
         for damage in result.damage where !segment.damage.contains(damage) { keepBytes(of: damage, segment) }
         segment.damage = result.damage
         noteDamage(result.damage)

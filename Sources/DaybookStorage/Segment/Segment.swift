@@ -32,6 +32,8 @@ package final class Segment {
     package var firstOpenOffset: Offset?
     /// Nil while nobody has needed it since the segment was opened; the active segment always has one.
     package var index: SegmentIndex?
+    /// The transactions aborted in here, once a reader has asked; only of a sealed segment, which does not change.
+    var aborted: [AbortedTransaction]?
     package var isSealed = false
     /// Everything before this has been flushed.
     package var flushedSize = Position.zero

@@ -9,11 +9,11 @@ extension Simulation {
     func read(_ random: inout SeededGenerator) async throws {
         guard let place = choosePartition(&random) else { return }
         let model = self[place]
-        let isolation: Isolation = Bool.random(using: &random) ? .durable : .pageCache
+        let isolation: Isolation = Bool.random(using: &random) ? .committed : .pageCache
         do {
             let offsets = try await engine().offsets(model.topicPartition)
             try see(offsets, place)
-            let limit = isolation == .durable ? offsets.highWatermark : offsets.logEndOffset
+            let limit = isolation == .pageCache ? offsets.logEndOffset : offsets.highWatermark
             let from = Int64.random(in: model.logStart...limit.rawValue, using: &random)
             let size = Int.random(in: 1...8000, using: &random)
             note("read \(model.topicPartition) from \(from), \(size) bytes, \(isolation)")
@@ -57,7 +57,7 @@ extension Simulation {
             }
         }
         for gap in found.gaps { try self[place].readGap(gap) }
-        if isolation == .durable { self[place].show(below: result.nextOffset.rawValue) }
+        if isolation != .pageCache { self[place].show(below: result.nextOffset.rawValue) }
     }
 
     /// What a read brought, offset by offset, nil in gaps; throws where it does not hang together.

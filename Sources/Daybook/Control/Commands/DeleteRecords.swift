@@ -75,7 +75,9 @@ public struct DeleteRecords: ControlCommand {
         let wish: Offset
         switch before {
         case .time(let time):
-            wish = try await daybook.offset(topicPartition, appendedAtOrAfter: time) ?? offsets.highWatermark
+            wish =
+                try await daybook.offset(topicPartition, appendedAtOrAfter: time, isolation: .durable)
+                ?? offsets.highWatermark
         case .offset(let offset):
             wish = offset
             guard wish <= offsets.highWatermark else {
