@@ -53,7 +53,7 @@ extension Daybook {
         housekeeping.stop()
         // A change of topics that has begun ends before the lock is given back; none begins any more.
         let daybook = self
-        await services.io.run { daybook.topicChanges.withLock { _ in } }
+        await services.io.run { daybook.topicChanges.withLock { _ in daybook.topicWatchers.notify() } }
         let refused = await withTaskGroup(of: TopicPartition?.self, returning: [TopicPartition].self) { group in
             for partition in partitions {
                 group.addTask { await partition.close() ? nil : partition.topicPartition }

@@ -149,7 +149,7 @@ extension Daybook {
         }
         state.withLock { state in for partition in partitions { state.partitions[partition.topicPartition] = partition }
         }
-        topicsGeneration.wrappingAdd(1, ordering: .releasing)
+        topicsHaveChanged()
         return topic
     }
 
@@ -179,7 +179,12 @@ extension Daybook {
         change(&registry)
         try registry.save(layout, in: fileSystem)
         state.withLock { $0.registry = registry }
+        topicsHaveChanged()
+    }
+
+    private func topicsHaveChanged() {
         topicsGeneration.wrappingAdd(1, ordering: .releasing)
+        topicWatchers.notify()
     }
 
     private func openPartition(_ topicPartition: TopicPartition) -> Partition? {

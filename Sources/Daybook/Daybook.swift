@@ -38,6 +38,7 @@ public final class Daybook: Sendable {
     let topicChanges = Mutex(())
     /// Raised when topics have changed, so that whoever has looked one up knows when to look again.
     let topicsGeneration = Atomic<Int>(0)
+    let topicWatchers = TopicWatchers()
     let housekeeping: Housekeeping
     let compressors = CompressorPool()
     let committedOffsets = OffsetStore()

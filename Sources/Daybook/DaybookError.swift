@@ -120,6 +120,12 @@ public struct DaybookError: Error, Sendable, CustomStringConvertible {
     /// The error of the layer below, if there is one.
     public let cause: (any Error)?
 
+    /// For `.divergedHistory`: the offset at which the histories part, from which on this log is another one.
+    public var divergence: Offset? {
+        guard case .divergedHistory(_, _, let divergence)? = cause as? StorageError else { return nil }
+        return divergence.startOffset
+    }
+
     init(
         _ code: Code, _ message: String, topicPartition: TopicPartition? = nil, offset: Offset? = nil,
         cause: (any Error)? = nil

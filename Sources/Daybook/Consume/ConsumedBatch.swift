@@ -17,6 +17,8 @@ public struct ConsumedBatch: Sendable {
     /// Where reading goes on: what to commit when these records are done.
     public private(set) var nextOffset: Offset
     private let content: Content
+    /// The incarnation of the log that wrote the record before `nextOffset`, be it there or in a gap; nil where nobody knows.
+    let lastEpoch: LeaderEpoch?
     /// Bytes of memory that are free when this is gone, and what was read before it.
     let memoryCount: Int
 
@@ -26,14 +28,16 @@ public struct ConsumedBatch: Sendable {
         firstOffset = max(offset, batch.baseOffset)
         nextOffset = batch.nextOffset
         content = .batch(batch)
+        lastEpoch = batch.leaderEpoch
         memoryCount = batch.memoryCount + overhead
     }
 
-    init(_ topicPartition: TopicPartition, _ gap: Gap) {
+    init(_ topicPartition: TopicPartition, _ gap: Gap, lastEpoch: LeaderEpoch?) {
         self.topicPartition = topicPartition
         firstOffset = gap.baseOffset
         nextOffset = gap.nextOffset
         content = .gap(gap)
+        self.lastEpoch = lastEpoch
         memoryCount = 0
     }
 

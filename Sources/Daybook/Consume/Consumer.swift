@@ -1,5 +1,5 @@
 // What reads on behalf of somebody: a position in each of its partitions, records as they come, and waiting for more. What
-// it reads ahead, and how, is `Fetcher`'s business.
+// it reads ahead, and how, is `Fetcher`'s business; how one is made is in `Daybook+Consumers`.
 
 public import DaybookModel
 internal import Synchronization
@@ -15,14 +15,34 @@ public final class Consumer: Sendable {
     let fetcher: Fetcher
     /// As it was made.
     public let configuration: ConsumerConfiguration
+    /// The topics whose partitions it reads; nil where it was made for partitions.
+    public let subscription: Subscription?
+    private let watcher = Mutex<Int?>(nil)
 
-    init(_ daybook: Daybook, _ configuration: ConsumerConfiguration) {
+    init(_ daybook: Daybook, _ configuration: ConsumerConfiguration, _ subscription: Subscription? = nil) {
         self.daybook = daybook
         self.configuration = configuration
+        self.subscription = subscription
         fetcher = Fetcher(daybook.services, configuration)
     }
 
-    deinit { fetcher.close() }
+    deinit {
+        if let number = watcher.withLock({ $0 }) { daybook.topicWatchers.remove(number) }
+        fetcher.close()
+    }
+
+    /// Goes with the topics from now on. For whoever keeps them from changing meanwhile.
+    func watchTopics() {
+        let number = daybook.topicWatchers.add { [weak self] in self?.topicsHaveChanged() }
+        watcher.withLock { $0 = number }
+    }
+
+    /// What has appeared of the topics is read from its beginning, and what has been deleted is let go. Who waits for nothing
+    /// at all would not notice otherwise that the daybook has been closed.
+    private func topicsHaveChanged() {
+        if daybook.state.withLock({ $0.isClosed }) { return fetcher.fail(.closed) }
+        if let subscription { fetcher.follow(daybook.partitions(of: subscription)) }
+    }
 
     // MARK: records
 
@@ -64,7 +84,7 @@ public final class Consumer: Sendable {
     ///
     /// Throws `.notAssigned`, or `.offsetOutOfRange` for an offset that the log has not reached: the position is then as it
     /// was. With `epoch`, the incarnation that wrote the record before the offset, the next read finds out whether the place
-    /// belongs to this history, and `offsetReset` says what follows.
+    /// belongs to this history, and `divergence` says what follows.
     public func seek(_ topicPartition: TopicPartition, to place: LogPlace, epoch: LeaderEpoch? = nil) async throws {
         try await seek([topicPartition], to: place, epoch: epoch)
     }
@@ -108,34 +128,4 @@ public final class Consumer: Sendable {
     public func close() async { fetcher.close() }
 
     private static let closed = DaybookError(.closed, "The consumer has been closed; make another one")
-}
-
-extension Daybook {
-    /// A consumer of the given partitions, outside of any group, that begins at `start`; nil: where `offsetReset` says.
-    ///
-    /// The places are found before it returns: what is appended from then on is behind `.end`. Throws `.unknownTopic`,
-    /// `.unknownPartition`, `.offsetOutOfRange`, `.noCommittedOffset`, `.invalidConfiguration` or `.closed`.
-    public func makeConsumer(
-        assigned partitions: [TopicPartition], from start: LogPlace? = nil,
-        configuration: ConsumerConfiguration = ConsumerConfiguration()
-    ) async throws -> Consumer {
-        let configuration = try configuration.validated()
-        guard let place = start ?? configuration.offsetReset.place else {
-            throw DaybookError(
-                .noCommittedOffset, "There is no place to begin at: give one, or use an offsetReset other than fail")
-        }
-        let partitions = try Set(partitions).sorted().map { try partition($0) }
-        let isolation = configuration.isolation
-        let assignments = try await services.io.run { () throws(DaybookError) in
-            var assignments: [Fetcher.Assignment] = []
-            for partition in partitions {
-                let offset = try partition.offsetBlocking(of: place, isolation: isolation)
-                assignments.append(Fetcher.Assignment(partition: partition, offset: offset, epoch: nil))
-            }
-            return assignments
-        }
-        let consumer = Consumer(self, configuration)
-        consumer.fetcher.assign(assignments)
-        return consumer
-    }
 }

@@ -3,8 +3,8 @@
 
 public import DaybookModel
 
-/// Where a consumer reads a partition for which it has no place: none has been committed, the log does not have it, or it
-/// belongs to another history [`auto.offset.reset`].
+/// Where a consumer reads a partition for which it has no place: none has been committed, or the log does not have it
+/// [`auto.offset.reset`].
 public enum OffsetReset: Hashable, Sendable {
     /// From the earliest record on.
     case earliest
@@ -23,6 +23,16 @@ public enum OffsetReset: Hashable, Sendable {
         case .fail: nil
         }
     }
+}
+
+/// What a consumer does whose position belongs to another history than that of the log: some of the records before it were lost
+/// with a power cut, or with a disk, and others may have taken their offsets.
+public enum Divergence: Hashable, Sendable {
+    /// Asking for records throws `.divergedHistory`, which names where the histories part, until somebody has decided what is
+    /// to become of what was made of the lost records, and calls `seek`.
+    case fail
+    /// It goes on where the histories part, and tells `onReset`.
+    case readOn
 }
 
 /// A consumer that could not go on where it was, and where it went instead.
@@ -46,19 +56,22 @@ public struct ConsumerConfiguration: Sendable {
     /// What is done where a position leads nowhere [`auto.offset.reset`]. Unlike Kafka's, the default loses nothing. Records
     /// that were deleted under a consumer are a gap, after which it goes on; only `.fail` makes an error of that.
     public var offsetReset: OffsetReset
+    /// What is done where a position belongs to another history.
+    public var divergence: Divergence
     /// Which records are read [`isolation.level`].
     public var isolation: Isolation
-    /// Told, on a thread of the engine, when `offsetReset` has moved a position. Must be quick.
+    /// Told, on a thread of the engine, when `offsetReset` or `divergence` has moved a position. Must be quick.
     public var onReset: (@Sendable (PositionReset) -> Void)?
 
     public init(
         readAhead: ByteCount = .mebibytes(16), partitionReadAhead: ByteCount = .mebibytes(1),
-        offsetReset: OffsetReset = .earliest, isolation: Isolation = .committed,
+        offsetReset: OffsetReset = .earliest, divergence: Divergence = .fail, isolation: Isolation = .committed,
         onReset: (@Sendable (PositionReset) -> Void)? = nil
     ) {
         self.readAhead = readAhead
         self.partitionReadAhead = partitionReadAhead
         self.offsetReset = offsetReset
+        self.divergence = divergence
         self.isolation = isolation
         self.onReset = onReset
     }

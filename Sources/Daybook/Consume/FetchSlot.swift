@@ -24,7 +24,7 @@ final class FetchSlot {
     private(set) var generation = 0
     /// The next offset to hand out.
     private(set) var position: Offset
-    /// The incarnation that wrote the last record handed out, or before the position that the consumer began at.
+    /// The incarnation that wrote the record before the position, as far as that is known.
     private(set) var epoch: LeaderEpoch?
     /// The next offset to read, and the incarnation that wrote the record before it.
     private(set) var fetchPosition: Offset
@@ -83,7 +83,7 @@ final class FetchSlot {
     private func advance(to offset: Offset, _ rest: ConsumedBatch?) -> Int {
         guard let piece = pieces.first else { return 0 }
         position = offset
-        epoch = piece.leaderEpoch ?? epoch
+        epoch = piece.lastEpoch ?? epoch
         if let rest {
             pieces.first = rest
             return 0

@@ -142,26 +142,31 @@ extension Fetcher {
             from: fetch.offset, maximumBytes: fetch.size, isolation: isolation)
         for (index, element) in result.elements.enumerated() {
             let piece = piece(
-                element, of: fetch.partition.topicPartition, behind: fetched, memory: fetch.memory,
+                element, of: fetch.partition, behind: fetched, memory: fetch.memory,
                 overhead: result.overhead(of: index))
             fetched.pieces.append(piece)
             fetched.bytes += piece.memoryCount
             fetched.nextOffset = piece.nextOffset
-            fetched.lastEpoch = piece.leaderEpoch ?? fetched.lastEpoch
+            fetched.lastEpoch = piece.lastEpoch ?? fetched.lastEpoch
         }
         fetched.nextOffset = result.nextOffset
         return fetched
     }
 
     private func piece(
-        _ element: ReadResult.Element, of topicPartition: TopicPartition, behind fetched: Fetched, memory: Int,
-        overhead: Int
+        _ element: ReadResult.Element, of partition: Partition, behind fetched: Fetched, memory: Int, overhead: Int
     ) -> ConsumedBatch {
+        let topicPartition = partition.topicPartition
         switch element {
-        case .gap(let gap): return ConsumedBatch(topicPartition, gap)
+        case .gap(let gap):
+            // Whoever goes on behind it has left behind everything that was written there.
+            let epoch = partition.withLog { log in log.epochStarts.last { $0.startOffset < gap.nextOffset }?.epoch }
+            return ConsumedBatch(topicPartition, gap, lastEpoch: epoch)
         case .batch(let batch) where batch.isControl:
             let first = max(fetched.nextOffset, batch.baseOffset)
-            return ConsumedBatch(topicPartition, Gap(baseOffset: first, nextOffset: batch.nextOffset, cause: .control))
+            return ConsumedBatch(
+                topicPartition, Gap(baseOffset: first, nextOffset: batch.nextOffset, cause: .control),
+                lastEpoch: batch.leaderEpoch)
         case .batch(let batch):
             // Unpacked here, partitions are unpacked side by side. What does not fit is unpacked by whoever looks at it; so
             // is what cannot be unpacked, and then told.
@@ -172,8 +177,8 @@ extension Fetcher {
         }
     }
 
-    /// Checks that reading can go on where it is to; returns where else, by the configuration's `offsetReset`. Throws
-    /// `.offsetOutOfRange` and `.divergedHistory` where that is `.fail`.
+    /// Checks that reading can go on where it is to; returns where else, as the configuration says. Throws `.offsetOutOfRange`
+    /// and `.divergedHistory` where that says `.fail`.
     private func findPlace(_ fetch: Fetch, _ current: LeaderEpoch) throws(DaybookError) -> PositionReset? {
         let partition = fetch.partition
         if let epoch = fetch.epoch, current != fetch.checkedEpoch, epoch != current {
@@ -186,13 +191,15 @@ extension Fetcher {
                 }
             }
             if case .divergedHistory(_, _, let divergence) = refusal {
-                return try reset(fetch, DaybookError(refusal!, partition.topicPartition), to: divergence.startOffset)
+                let error = DaybookError(refusal!, partition.topicPartition)
+                guard configuration.divergence == .readOn else { throw error }
+                return try reset(fetch, error, to: .offset(divergence.startOffset))
             }
         }
         do throws(DaybookError) {
             try partition.requireReached(fetch.offset)
         } catch {
-            return try reset(fetch, error, to: nil)
+            return try reset(fetch, error, to: configuration.offsetReset.place)
         }
         guard configuration.offsetReset == .fail else { return nil }
         let (start, end) = partition.withLog { ($0.logStartOffset, $0.logEndOffset) }
@@ -203,13 +210,12 @@ extension Fetcher {
         return nil
     }
 
-    /// Where reading goes on instead: at `divergence`, or where the configuration says.
+    /// Reading goes on at `place` instead; where there is none, that is an error.
     private func reset(
-        _ fetch: Fetch, _ reason: DaybookError, to divergence: Offset?
+        _ fetch: Fetch, _ reason: DaybookError, to place: LogPlace?
     ) throws(DaybookError) -> PositionReset {
-        guard let place = configuration.offsetReset.place else { throw reason }
-        let target = try fetch.partition.offsetBlocking(
-            of: divergence.map { .offset($0) } ?? place, isolation: configuration.isolation)
+        guard let place else { throw reason }
+        let target = try fetch.partition.offsetBlocking(of: place, isolation: configuration.isolation)
         return PositionReset(
             topicPartition: fetch.partition.topicPartition, from: fetch.offset, to: target, reason: reason)
     }

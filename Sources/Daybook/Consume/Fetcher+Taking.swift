@@ -129,16 +129,16 @@ extension Fetcher {
         var isOver = timeout == .zero
         while true {
             try Task.checkCancellation()
-            let (result, isClosed, isInUse) = state.withLock { state -> (Result<R, DaybookError>?, Bool, Bool) in
-                if state.waiting.waiter != nil { return (nil, false, true) }
+            let (result, isClosed) = state.withLock { state -> (Result<R, DaybookError>?, Bool) in
+                if state.waiting.waiter != nil { return (.failure(Self.inUse), false) }
                 state.waiting.hasBegun = true
                 let result = take(&state)
                 feed(&state)
-                return (result, state.isClosed, false)
+                return (result ?? state.failure.map { .failure($0) }, state.isClosed)
             }
-            if isInUse { throw Self.inUse }
+            if isClosed { return none }
             if let result { return try result.get() }
-            if isOver || isClosed { return none }
+            if isOver { return none }
             switch await wait(until: deadline) {
             case .ready: break
             case .timedOut: isOver = true
@@ -155,7 +155,7 @@ extension Fetcher {
                 let reason = state.withLock { state -> WakeReason? in
                     if state.waiting.waiter != nil { return .inUse }
                     if Task.isCancelled { return .cancelled }
-                    if state.isClosed || state.nextReady() != nil { return .ready }
+                    if state.isClosed || state.failure != nil || state.nextReady() != nil { return .ready }
                     state.waiting.waiter = Waiting.Waiter(
                         number: number, deadline: deadline, continuation: continuation)
                     if let deadline { setTimer(deadline, now: services.clock.elapsed(), &state) }

@@ -3,6 +3,7 @@
 
 internal import DaybookModel
 internal import DaybookRecords
+internal import DaybookStorage
 internal import Synchronization
 
 /// Reads ahead of one consumer, within bounds, and hands out what it has read, each partition in turn.
@@ -28,6 +29,8 @@ final class Fetcher: Sendable {
         var reserved = 0
         var waiting = Waiting()
         var isClosed = false
+        /// Why nothing will come any more; told when everything else has been handed out.
+        var failure: DaybookError?
     }
 
     init(_ services: PartitionServices, _ configuration: ConsumerConfiguration) {
@@ -48,15 +51,7 @@ final class Fetcher: Sendable {
     /// Adds partitions. One that is assigned already keeps its place.
     func assign(_ assignments: [Assignment]) {
         state.withLock { state in
-            for assignment in assignments {
-                guard !state.isClosed, state.numbers[assignment.partition.topicPartition] == nil else { continue }
-                let slot = FetchSlot(
-                    number: state.nextNumber, assignment.partition, at: assignment.offset, epoch: assignment.epoch)
-                state.nextNumber += 1
-                state.slots[slot.number] = slot
-                state.numbers[slot.topicPartition] = slot.number
-                state.lineUp(slot)
-            }
+            for assignment in assignments { state.add(assignment) }
             if state.waiting.hasBegun { feed(&state) }
         }
     }
@@ -64,14 +59,32 @@ final class Fetcher: Sendable {
     /// Takes partitions away: nothing of them is handed out any more.
     func revoke(_ partitions: some Sequence<TopicPartition>) {
         state.withLock { state in
-            for topicPartition in partitions {
-                guard let slot = state.slot(topicPartition) else { continue }
-                state.buffered -= slot.move(to: slot.position, epoch: nil)
-                state.slots[slot.number] = nil
-                state.numbers[topicPartition] = nil
+            for slot in partitions.compactMap({ state.slot($0) }) { state.remove(slot) }
+            if state.waiting.hasBegun { feed(&state) }
+        }
+    }
+
+    /// Makes these the partitions that are read: those that stay keep their places, new ones are read from their beginning.
+    func follow(_ partitions: [Partition]) {
+        let wanted = Dictionary(uniqueKeysWithValues: partitions.map { ($0.topicPartition, $0) })
+        state.withLock { state in
+            // A topic that was made anew under its old name has other partitions.
+            for slot in state.slots.values where wanted[slot.topicPartition] !== slot.partition { state.remove(slot) }
+            for partition in partitions where state.numbers[partition.topicPartition] == nil {
+                state.add(
+                    Assignment(partition: partition, offset: partition.withLog { $0.logStartOffset }, epoch: nil))
             }
             if state.waiting.hasBegun { feed(&state) }
         }
+    }
+
+    /// Nothing will come any more: tells whoever asks, once everything that has been read is handed out.
+    func fail(_ error: DaybookError) {
+        let waiter = state.withLock { state -> Waiting.Waiter? in
+            state.failure = state.failure ?? error
+            return state.waiting.take()
+        }
+        waiter?.continuation.resume(returning: .ready)
     }
 
     /// Reads and hands out nothing any more; whoever waits is told.
@@ -188,6 +201,22 @@ struct FetchPosition: Hashable, Sendable {
 extension Fetcher.State {
     func slot(_ topicPartition: TopicPartition) -> FetchSlot? {
         numbers[topicPartition].flatMap { slots[$0] }
+    }
+
+    fileprivate mutating func add(_ assignment: Fetcher.Assignment) {
+        guard !isClosed, numbers[assignment.partition.topicPartition] == nil else { return }
+        let slot = FetchSlot(
+            number: nextNumber, assignment.partition, at: assignment.offset, epoch: assignment.epoch)
+        nextNumber += 1
+        slots[slot.number] = slot
+        numbers[slot.topicPartition] = slot.number
+        lineUp(slot)
+    }
+
+    fileprivate mutating func remove(_ slot: FetchSlot) {
+        buffered -= slot.move(to: slot.position, epoch: nil)
+        slots[slot.number] = nil
+        numbers[slot.topicPartition] = nil
     }
 
     /// Puts a partition in line for a read, unless it stands there, waits, or has an error to tell first.

@@ -196,7 +196,9 @@ import Testing
             let orders = try daybook.partition(partition())
             func consumer(_ reset: OffsetReset, _ epoch: LeaderEpoch?, _ resets: Resets) -> Consumer {
                 let consumer = Consumer(
-                    daybook, ConsumerConfiguration(offsetReset: reset, onReset: { resets.note($0) }))
+                    daybook,
+                    ConsumerConfiguration(
+                        offsetReset: reset, divergence: reset == .fail ? .fail : .readOn, onReset: { resets.note($0) }))
                 consumer.fetcher.assign([Fetcher.Assignment(partition: orders, offset: position.offset, epoch: epoch)])
                 return consumer
             }
@@ -220,6 +222,7 @@ import Testing
                         try await consumer.poll(timeout: .seconds(1))
                     }
                     #expect(error?.code == code)
+                    #expect(error?.divergence == (epoch == nil ? nil : 10))
                     if epoch != nil { #expect(error?.message.contains("part at offset 10 (epoch 1)") == true) }
                 }
                 #expect(try consumer.position(partition()) == 20)

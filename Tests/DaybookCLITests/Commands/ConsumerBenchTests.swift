@@ -1,0 +1,33 @@
+// The benchmarks of consumers: that they run, and that what they count is what there was to count.
+
+import Foundation
+import Testing
+
+@Suite struct ConsumerBenchTests {
+    @Test func `A consumer goes through as many records as a replay`() throws {
+        let command = try Command()
+        try command.succeed("bench", "append", "--records", "5000", "--partitions", "2", "--json")
+        let replay = try command.succeed("bench", "replay", "--json").object()
+        let consume = try command.succeed("bench", "consume", "--json").object()
+        #expect(consume["records"] as? Int == 5000 && replay["records"] as? Int == 5000)
+        #expect(consume["bytes"] as? Int == replay["bytes"] as? Int)
+        #expect(
+            try command.succeed("bench", "consume", "--consumers", "2", "--json").object()["records"] as? Int == 5000)
+    }
+
+    @Test func `Consumers that wait are woken by a record, and by nothing before`() throws {
+        let command = try Command()
+        let idle = try command.succeed(
+            "bench", "idle", "--consumers", "50", "--partitions", "3", "--seconds", "1", "--json"
+        ).object()
+        #expect(idle["woken"] as? Int == 50 && idle["systemCalls"] as? Int == 0)
+    }
+
+    @Test func `The benchmark of latency measures record and bare flush side by side`() throws {
+        let command = try Command()
+        let latency = try command.succeed("bench", "latency", "--records", "20", "--json").object()
+        let times = try #require(latency["latencyMicroseconds"] as? [String: Any])
+        #expect((times["p50"] as? Double ?? 0) > 0 && (latency["p50 over bare flush"] as? Double ?? 0) > 0)
+        #expect(latency["records"] as? Int == 20)
+    }
+}
