@@ -5,7 +5,9 @@ let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: 
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
 
 let package = Package(
     name: "daybook",
@@ -22,6 +24,8 @@ let package = Package(
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
         .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
     ],
     // Sources are listed bottom up: a target may depend only on what stands above it.
@@ -44,8 +48,8 @@ let package = Package(
             dependencies: [
                 "DaybookCompression", "DaybookFiles", "DaybookModel", "DaybookRecords", "DaybookStorage", system,
             ]),
-        // Apart from the engine: who embeds the log need not compile a library for services.
-        .target(name: "DaybookServices", dependencies: ["Daybook", lifecycle]),
+        // Apart from the engine: who embeds the log need not compile a library for services, metrics, logs or traces.
+        .target(name: "DaybookServices", dependencies: ["Daybook", lifecycle, logging, metrics, tracing]),
         .target(
             name: "DaybookTesting",
             dependencies: [
@@ -78,7 +82,12 @@ let package = Package(
             dependencies: ["Daybook", "DaybookFiles", "DaybookModel", "DaybookRecords", "DaybookTesting", system]),
         .testTarget(
             name: "DaybookServicesTests",
-            dependencies: ["Daybook", "DaybookServices", "DaybookTesting", lifecycle, logging]),
+            dependencies: [
+                "Daybook", "DaybookServices", "DaybookTesting", lifecycle, logging, metrics, tracing,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
+                .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
+            ]),
         .testTarget(
             name: "DaybookCLITests",
             dependencies: [

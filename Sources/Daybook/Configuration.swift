@@ -37,6 +37,8 @@ public struct Configuration: Sendable {
     public var hasControlSocket = true
     /// Retention, compaction and scrubbing.
     public var housekeeping = HousekeepingConfiguration()
+    /// Hears what the engine does: for metrics and logs. Nil costs nothing; otherwise two looks at the clock a batch.
+    public var observer: (any EngineObserver)?
 
     package var fileSystem: any FileSystem
     package var clock: any TimeSource

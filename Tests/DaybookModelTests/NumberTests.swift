@@ -67,7 +67,8 @@ struct NumberTests {
 
     @Test("there is no offset beyond the last")
     func offsetOverflow() async {
-        await #expect(processExitsWith: .failure) { _ = Offset.max.advanced(by: 1) }
+        // Printed: an optimiser may leave out a sum that nobody looks at.
+        await #expect(processExitsWith: .failure) { print(Offset.max.advanced(by: 1)) }
     }
 
     @Test("there is no epoch beyond the last")

@@ -10,13 +10,15 @@ import Testing
     // MARK: Swift code
 
     @Test(arguments: [
-        ("README", "DocumentationSamples"), ("GettingStarted", "DocumentationSamples"),
-        ("TestingYourHandlers", "HandlerSamples"), ("OperatingALiveService", "DocumentationSamples"),
+        ("README", "DaybookTests/DocumentationSamples"), ("GettingStarted", "DaybookTests/DocumentationSamples"),
+        ("TestingYourHandlers", "DaybookTests/HandlerSamples"),
+        ("OperatingALiveService", "DaybookTests/DocumentationSamples"),
+        ("ServicesAndObservability", "DaybookServicesTests/ServiceSamples"),
     ])
     func `The Swift code of a document is the code that is compiled and run here`(
         document: String, source: String
     ) throws {
-        let samples = try Text.read("Tests/DaybookTests/\(source).swift").samples(of: document)
+        let samples = try Text.read("Tests/\(source).swift").samples(of: document)
         let blocks = try Text.document(document).fenced("swift").map { block in
             let lines = block.drop { $0.hasPrefix("import ") || $0.isEmpty }
             return lines.joined(separator: "\n")

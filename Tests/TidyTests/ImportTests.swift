@@ -20,7 +20,7 @@ struct ImportTests {
             "DaybookCompression", "DaybookFiles", "DaybookModel", "DaybookRecords", "DaybookStorage", "SystemPackage",
             "Synchronization",
         ]),
-        "DaybookServices": ["Daybook", "ServiceLifecycle"],
+        "DaybookServices": ["Daybook", "Logging", "Metrics", "ServiceLifecycle", "Synchronization", "Tracing"],
         "DaybookTesting": [
             "Daybook", "DaybookCompression", "DaybookFiles", "DaybookModel", "DaybookRecords", "DaybookStorage",
             "DaybookText", "SystemPackage", "Synchronization",

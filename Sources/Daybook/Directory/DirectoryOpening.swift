@@ -62,8 +62,8 @@ struct DirectoryOpening: Sendable {
                 pool.fileSystem, layout.root, reserve: configuration.reservedSpace, clock: configuration.clock),
             ownSpace: SpaceGuard(
                 pool.fileSystem, layout.root, reserve: .bytes(configuration.reservedSpace.rawValue / 2),
-                clock: configuration.clock)
-        )
+                clock: configuration.clock),
+            observer: configuration.observer)
     }
 
     func run() async throws -> OpenedDirectory {

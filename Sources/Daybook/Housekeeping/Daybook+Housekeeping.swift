@@ -104,6 +104,7 @@ extension Daybook {
                 report.note(first, .failure, "\(error)")
             }
         }
+        configuration.observer?.didKeepHouse(report)
         return report
     }
 

@@ -48,10 +48,13 @@ extension Partition {
 
     /// Appends one batch of the queue; returns whether its sender waits for a flush.
     private func appendForLater(_ request: AppendRequest) -> Bool {
+        let observation = beginObserving(request.batch)
+        var isDuplicate = false
         let (result, woken) = state.withLock { state -> (Result<BatchReceipt, DaybookError>?, [Watcher]) in
             if let refusal = request.run?.refusal { return (.failure(refusal), []) }
             do throws(DaybookError) {
                 let appended = try append(request.batch, expecting: request.expecting, &state)
+                isDuplicate = appended.isDuplicate
                 let woken = state.takeReadable()
                 guard request.durability == .durable else {
                     return (.success(BatchReceipt(appended, topicPartition, .osCache)), woken)
@@ -69,6 +72,7 @@ extension Partition {
             }
         }
         wake(woken)
+        observation?.end(result?.failure, isDuplicate: isDuplicate)
         guard let result else { return true }
         request.completion(result)
         return false
@@ -106,10 +110,12 @@ extension Partition {
             submit(AppendRequest(batch: batch, durability: durability) { answer.give($0) })
             return try answer.wait().get()
         }
+        let observation = beginObserving(batch)
         let (outcome, woken) = state.withLock { state -> (Result<AppendResult, DaybookError>, [Watcher]) in
             (Result { () throws(DaybookError) in try append(batch, &state) }, state.takeReadable())
         }
         wake(woken)
+        observation?.end(outcome.failure, isDuplicate: (try? outcome.get().isDuplicate) ?? false)
         // Whoever came meanwhile is served by the I/O threads.
         let hasFollowers = inbox.withLock { inbox in
             inbox.isDraining = !inbox.requests.isEmpty

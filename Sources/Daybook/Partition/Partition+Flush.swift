@@ -50,7 +50,9 @@ extension Partition {
             answer(refused)
             return false
         }
+        let began = services.observer.map { _ in services.clock.elapsed() }
         let outcome = ticket.run()
+        observeFlush(outcome, since: began)
         let (waiters, woken, goesOn) = state.withLock { state -> ([Waiter], [Watcher], Bool) in
             do throws(StorageError) {
                 try state.log.finishFlush(outcome)

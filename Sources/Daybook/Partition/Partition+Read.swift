@@ -13,6 +13,15 @@ extension Partition {
     func readBlocking(
         from offset: Offset, maximumBytes: Int, isolation: Isolation
     ) throws(DaybookError) -> ReadResult {
+        let began = services.observer.map { _ in services.clock.elapsed() }
+        let result = try readSteps(from: offset, maximumBytes: maximumBytes, isolation)
+        observeRead(result, since: began)
+        return result
+    }
+
+    private func readSteps(
+        from offset: Offset, maximumBytes: Int, _ isolation: Isolation
+    ) throws(DaybookError) -> ReadResult {
         var result = ReadResult(nextOffset: offset)
         var bytesLeft = maximumBytes
         while bytesLeft > 0 {

@@ -196,6 +196,7 @@ struct PartitionServices: Sendable {
     let space: SpaceGuard
     /// For what Daybook itself has to write down, so that a full disk does not keep groups from saying that records may go.
     let ownSpace: SpaceGuard
+    let observer: (any EngineObserver)?
 
     /// Ends all threads.
     func stop() {

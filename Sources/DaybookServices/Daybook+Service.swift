@@ -1,0 +1,30 @@
+// A daybook and its producers in a service group. List the daybook first and whoever uses it behind: a group shuts its
+// services down from the last to the first.
+
+public import Daybook
+public import ServiceLifecycle
+
+extension Daybook: Service {}
+
+extension Daybook {
+    /// Waits for the group to shut down, then closes: flushes everything and gives the directory back.
+    ///
+    /// A cancelled group closes as well, so that nothing that was acknowledged depends on how it ended. Throws what ``close()``
+    /// throws: something could not be made durable, and the next open recovers as after a crash.
+    public func run() async throws {
+        try? await gracefulShutdown()  // throws only when the task is cancelled, which is no reason not to close
+        try await close()
+    }
+}
+
+extension Producer: Service {}
+
+extension Producer {
+    /// Waits for the group to shut down, then flushes and takes no more records.
+    ///
+    /// Throws `FlushFailure` when records that were enqueued have not become as durable as configured, and says how many.
+    public func run() async throws {
+        try? await gracefulShutdown()  // throws only when the task is cancelled, which is no reason not to flush
+        try await close()
+    }
+}

@@ -1,0 +1,103 @@
+// What the engine does, as metrics of swift-metrics: whatever backend the program has set up gets them.
+// Names are Prometheus'; labels are topics and reasons, never a key, a record or an id of one.
+
+public import Metrics
+public import Daybook
+internal import Synchronization
+
+/// Counts and times for an opened daybook. Give it to `Configuration.observer`.
+///
+/// | metric | kind | labels |
+/// |---|---|---|
+/// | `daybook_records_appended_total`, `daybook_bytes_appended_total`, `daybook_batches_appended_total` | counter | topic |
+/// | `daybook_duplicate_batches_total` | counter | topic |
+/// | `daybook_batches_refused_total` | counter | topic, reason |
+/// | `daybook_append_seconds` | timer | topic |
+/// | `daybook_flush_seconds`, `daybook_flush_failures_total` | timer, counter | topic |
+/// | `daybook_bytes_read_total`, `daybook_read_seconds` | counter, timer | topic |
+/// | `daybook_housekeeping_findings_total` | counter | topic, kind |
+///
+/// Bytes are those on disk, compressed. A metric is made when it first counts something, and a topic's go on counting when a
+/// topic of the same name takes its place. Costs a lock and a look-up a batch.
+public final class EngineMetrics: EngineObserver {
+    private let factory: any MetricsFactory
+    private let topics = Mutex<[String: TopicMetrics]>([:])
+
+    /// `factory`: nil for the one that the program has bootstrapped.
+    public init(factory: (any MetricsFactory)? = nil) { self.factory = factory ?? MetricsSystem.factory }
+
+    public func didAppend(_ append: AppendObservation) {
+        let metrics = metrics(append.topicPartition)
+        guard !append.isDuplicate else { return metrics.duplicates.increment() }
+        metrics.recordsAppended.increment(by: append.recordsCount)
+        metrics.bytesAppended.increment(by: append.bytes)
+        metrics.batchesAppended.increment()
+        metrics.append.record(duration: append.duration)
+    }
+
+    public func didRefuse(_ topicPartition: TopicPartition, _ error: DaybookError) {
+        counter("daybook_batches_refused_total", topicPartition, ("reason", "\(error.code)")).increment()
+    }
+
+    public func didFlush(_ flush: FlushObservation) {
+        let metrics = metrics(flush.topicPartition)
+        metrics.flush.record(duration: flush.duration)
+        if flush.durableTo == nil { counter("daybook_flush_failures_total", flush.topicPartition).increment() }
+    }
+
+    public func didRead(_ read: ReadObservation) {
+        let metrics = metrics(read.topicPartition)
+        metrics.bytesRead.increment(by: read.bytes)
+        metrics.read.record(duration: read.duration)
+    }
+
+    public func didKeepHouse(_ report: HousekeepingReport) {
+        for finding in report.findings {
+            counter("daybook_housekeeping_findings_total", finding.topicPartition, ("kind", finding.kind.rawValue))
+                .increment()
+        }
+    }
+
+    private func metrics(_ topicPartition: TopicPartition) -> TopicMetrics {
+        let name = topicPartition.topic.description
+        return topics.withLock { topics in
+            if let known = topics[name] { return known }
+            let made = TopicMetrics(name, factory)
+            topics[name] = made
+            return made
+        }
+    }
+
+    /// For what happens seldom.
+    private func counter(_ label: String, _ topicPartition: TopicPartition, _ others: (String, String)...) -> Counter {
+        Counter(label: label, dimensions: [("topic", topicPartition.topic.description)] + others, factory: factory)
+    }
+}
+
+/// The metrics of one topic that each batch counts in.
+private struct TopicMetrics: Sendable {
+    let recordsAppended: Counter
+    let bytesAppended: Counter
+    let batchesAppended: Counter
+    let duplicates: Counter
+    let bytesRead: Counter
+    let append: Metrics.Timer
+    let flush: Metrics.Timer
+    let read: Metrics.Timer
+
+    init(_ topic: String, _ factory: any MetricsFactory) {
+        let dimensions = [("topic", topic)]
+        func counter(_ label: String) -> Counter { Counter(label: label, dimensions: dimensions, factory: factory) }
+        func timer(_ label: String) -> Metrics.Timer {
+            Metrics.Timer(label: label, dimensions: dimensions, factory: factory)
+        }
+        recordsAppended = counter("daybook_records_appended_total")
+        bytesAppended = counter("daybook_bytes_appended_total")
+        batchesAppended = counter("daybook_batches_appended_total")
+        duplicates = counter("daybook_duplicate_batches_total")
+        bytesRead = counter("daybook_bytes_read_total")
+        append = timer("daybook_append_seconds")
+        flush = timer("daybook_flush_seconds")
+        read = timer("daybook_read_seconds")
+    }
+}

@@ -1,0 +1,55 @@
+// A daybook and its producer in a service group: the end of the group, however it comes, makes durable what was taken in,
+// flushes before it closes, and gives the directory back.
+
+import Daybook
+import DaybookServices
+import DaybookTesting
+import Logging
+import ServiceLifecycle
+import Testing
+
+@Suite("Services")
+struct ServiceTests {
+    @Test func `A group that shuts down makes durable what was enqueued, and gives the directory back`() async throws {
+        let directory = try TemporaryDirectory()
+        let daybook = try await Daybook.open(directory.path)
+        try await daybook.createTopic("orders", partitions: 3)
+        var configuration = ProducerConfiguration()
+        configuration.linger = .seconds(3600)
+        let producer = try daybook.makeProducer(configuration)
+        let group = ServiceGroup(services: [daybook, producer], logger: Logger(label: "test"))
+        async let running: Void = group.run()
+        for number in 0..<50 { try await producer.enqueue(Record(key: "\(number)", value: "v"), to: "orders") }
+        await group.triggerGracefulShutdown()
+        try await running
+
+        let error = await #expect(throws: DaybookError.self) {
+            try await producer.enqueue(Record(key: "late", value: "v"), to: "orders")
+        }
+        #expect(error?.code == .closed)
+        let again = try await Daybook.open(directory.path)
+        #expect(again.recovery.wasClosedCleanly)
+        var count: Int64 = 0
+        for partition in try again.topic("orders").partitions {
+            count += try await again.offsets(partition).highWatermark.rawValue
+        }
+        #expect(count == 50)
+        try await again.close()
+    }
+
+    @Test func `A cancelled group closes as well`() async throws {
+        let directory = try TemporaryDirectory()
+        let daybook = try await Daybook.open(directory.path)
+        try await daybook.createTopic("orders")
+        let producer = try daybook.makeProducer()
+        let running = Task {
+            try await ServiceGroup(services: [daybook, producer], logger: Logger(label: "test")).run()
+        }
+        _ = try await producer.send(Record(key: "k", value: "v"), to: "orders")
+        running.cancel()
+        _ = await running.result
+        let again = try await Daybook.open(directory.path)
+        #expect(again.recovery.wasClosedCleanly)
+        try await again.close()
+    }
+}
