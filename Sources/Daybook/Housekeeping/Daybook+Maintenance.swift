@@ -1,6 +1,7 @@
 // Compacting and scrubbing because somebody asks for it, on the thread that housekeeping has, so that the two never meet.
 // What is done without being asked is in `Daybook+Housekeeping`.
 
+internal import DaybookFiles
 public import DaybookModel
 internal import DaybookStorage
 internal import Synchronization
@@ -83,6 +84,10 @@ extension Daybook {
                         } catch is MaintenanceStopped {
                             // By the end of its topic, or by that of everything.
                             guard pace.mayGoOn() else { throw MaintenanceStopped() }
+                        } catch let error as StorageError {
+                            throw DaybookError(error, partition.topicPartition)
+                        } catch let error as FileError {
+                            throw DaybookError(error, partition.topicPartition)
                         }
                     }
                     return done
