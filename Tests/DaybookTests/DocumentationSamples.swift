@@ -191,6 +191,43 @@ enum Samples {
         // end
     }
 
+    static func commit(_ partition: TopicPartition, of daybook: Daybook) async throws -> CommittedOffset? {
+        // sample OperatingOffsets
+        try await daybook.commit(
+            group: "warehouse", offsets: [partition: OffsetCommit(42, metadata: "picked until 17:59")])
+        let place = try await daybook.committedOffsets(group: "warehouse")[partition]
+        // end
+        return place
+    }
+
+    static func goOn(from place: CommittedOffset, in partition: TopicPartition, of daybook: Daybook) async throws {
+        // sample OperatingOffsets
+        do {
+            try daybook.validate(partition, place)
+        } catch let error as DaybookError where error.code == .divergedHistory {
+            print(error)
+            try await daybook.resetOffsets(group: "warehouse", to: .current)
+        }
+        // end
+    }
+
+    static func showProgress(_ daybook: Daybook) async throws {
+        // sample OperatingOffsets
+        for position in try await daybook.describeGroup("warehouse").positions {
+            print(position.topicPartition, position.lag ?? -1, position.oldestAge ?? .zero, position.progress)
+        }
+        // end
+    }
+
+    static func goBack(_ daybook: Daybook) async throws -> OffsetResetPlan {
+        // sample OperatingOffsets
+        let plan = try await daybook.resetOffsets(group: "warehouse", to: .shift(-100), dryRun: true)
+        for move in plan.moves { print(move.topicPartition, move.distance ?? 0, move.new) }
+        try await daybook.resetOffsets(group: "warehouse", to: .shift(-100))
+        // end
+        return plan
+    }
+
     static func verify(_ directory: String) async throws -> Bool {
         // sample GettingStarted
         let report = try await Daybook.verify(directory)

@@ -14,6 +14,7 @@ import Testing
         ("TestingYourHandlers", "DaybookTests/HandlerSamples"),
         ("OperatingALiveService", "DaybookTests/DocumentationSamples"),
         ("ServicesAndObservability", "DaybookServicesTests/ServiceSamples"),
+        ("OperatingOffsets", "DaybookTests/DocumentationSamples"),
     ])
     func `The Swift code of a document is the code that is compiled and run here`(
         document: String, source: String
@@ -79,6 +80,17 @@ import Testing
                 try await administration.perform("redrive", ["id": "ticket-4711"])
                     == ["id": "ticket-4711", "redriven": 3])
             try await administration.close()
+
+            let place = try #require(try await Samples.commit(receipt.topicPartition, of: daybook))
+            #expect(place.offset == 42 && place.metadata == "picked until 17:59")
+            try await Samples.goOn(from: place, in: receipt.topicPartition, of: daybook)
+            try await Samples.showProgress(daybook)
+            let plan = try await Samples.goBack(daybook)
+            #expect(plan.moves.map(\.new) == [0] && !plan.isApplied)
+            #expect(
+                try await daybook.committedOffsets(group: "warehouse").mapValues(\.offset) == [
+                    receipt.topicPartition: 0
+                ])
             try await daybook.close()
             #expect(try await Samples.verify(directory))
         }
@@ -135,7 +147,7 @@ import Testing
             let text = String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
             process.waitUntilExit()
             #expect(process.terminationStatus == 0, "\(text)")
-            #expect(text.contains("Clean: 1 topic"), "\(text)")
+            #expect(text.contains("Clean: 2 topics"), "\(text)")
         }
     }
 }

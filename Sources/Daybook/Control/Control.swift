@@ -104,6 +104,8 @@ public final class Control: Sendable {
         handle(AlterTopic.self)
         handle(DeleteTopic.self)
         handle(DeleteRecords.self)
+        handle(ResetOffsets.self)
+        handle(DeleteGroup.self)
         handle(CompactTopic.self)
         handle(ScrubTopics.self)
         handle(FlushTopics.self)

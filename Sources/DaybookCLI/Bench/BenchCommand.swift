@@ -10,6 +10,6 @@ struct BenchCommand: AsyncParsableCommand {
         abstract: "Measure what appending, flushing, replaying, opening and maintenance cost on this machine.",
         subcommands: [
             AppendBench.self, DurableBench.self, ReplayBench.self, ConsumeBench.self, LatencyBench.self, OpenBench.self,
-            IdleBench.self, MaintenanceBench.self,
+            IdleBench.self, OffsetsBench.self, MaintenanceBench.self,
         ])
 }

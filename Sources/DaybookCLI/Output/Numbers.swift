@@ -26,6 +26,20 @@ enum Numbers {
         return unit == 0 ? "\(count) B" : "\(fixed(amount, 1)) \(units[unit])"
     }
 
+    /// An age in its two largest units: `850 ms`, `12 s`, `3 min 5 s`, `2 h 10 min`, `4 d 3 h`.
+    static func age(_ age: Duration) -> String {
+        let milliseconds = Int64(max(.zero, age) / .milliseconds(1))
+        let units: [(name: String, milliseconds: Int64)] = [
+            ("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1000), ("ms", 1),
+        ]
+        guard let first = units.firstIndex(where: { milliseconds >= $0.milliseconds }) else { return "0 ms" }
+        let (whole, rest) = milliseconds.quotientAndRemainder(dividingBy: units[first].milliseconds)
+        let text = "\(whole) \(units[first].name)"
+        // Of seconds nobody wants to know the thousandths.
+        guard first < 3, rest >= units[first + 1].milliseconds else { return text }
+        return text + " \(rest / units[first + 1].milliseconds) \(units[first + 1].name)"
+    }
+
     /// `value` with exactly so many digits behind the point.
     static func fixed(_ value: Double, _ places: Int) -> String {
         guard value.isFinite, abs(value) < 1e15 else { return "\(value)" }

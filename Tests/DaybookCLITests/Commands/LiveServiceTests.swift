@@ -46,6 +46,12 @@ struct LiveServiceTests {
         ["delete-records", "orders", "--partition", "0", "--before", "20"],
         ["delete-records", "orders", "--partition", "0", "--before", "20", "--apply"],
         ["delete-records", "orders", "--partition", "0", "--before", "5000", "--apply"],
+        ["groups", "list"], ["groups", "reset", "warehouse", "--topic", "orders", "--to", "beginning"],
+        ["groups", "reset", "warehouse", "--topic", "orders", "--to", "beginning", "--apply"],
+        ["groups", "reset", "warehouse", "--shift-by", "-5000", "--apply", "--json"],
+        ["groups", "reset", "nobody", "--to", "end", "--apply"], ["groups", "list"], ["groups", "list", "--json"],
+        ["groups", "delete", "warehouse", "--partition", "orders-1", "--apply"], ["groups", "delete", "warehouse"],
+        ["groups", "delete", "warehouse", "--apply"], ["groups", "delete", "warehouse", "--apply"],
         ["delete-records", "orders", "--before-time", "2999-01-01", "--apply"], ["topic", "delete", "invoices"],
         ["topic", "delete", "invoices"], ["topic", "describe", "orders"],
     ]

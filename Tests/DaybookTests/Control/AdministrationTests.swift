@@ -58,6 +58,14 @@ import Testing
                     DeleteRecords(topic: "orders", partition: 1, before: .offset(33), isRehearsal: isRehearsal))
                 told.append("\(deleted)")
             }
+            for isRehearsal in [true, false] {
+                let reset = try await administration.perform(
+                    ResetOffsets("warehouse", to: .offset(40), topics: ["orders"], isRehearsal: isRehearsal))
+                told.append("\(reset.moves.map(\.new)) \(reset.isApplied)")
+            }
+            let gone = try await administration.perform(
+                DeleteGroup("warehouse", partitions: [try TopicPartition(topic: TopicName("orders"), partition: 1)]))
+            told.append("\(gone.mapValues(\.offset))")
             let compacted = try await administration.perform(CompactTopic("orders", memory: .kibibytes(1)))
             told.append("\(compacted.sorted { $0.key < $1.key })")
             let scrubbed = try await administration.perform(ScrubTopics(rateLimit: .gibibytes(1)))
@@ -72,7 +80,7 @@ import Testing
             return told
         }
         #expect(live == direct)
-        #expect(live.count == 9 && live[5].contains("recordsDropped"))
+        #expect(live.count == 12 && live[8].contains("recordsDropped"))
     }
 
     @Test func `Every error is the same, there and here`() async throws {

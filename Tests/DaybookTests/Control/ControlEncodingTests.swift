@@ -139,6 +139,29 @@ import Testing
         _ = try again(CompactTopic("orders"))
         _ = try again(ScrubTopics())
         _ = try again(ScrubTopics("orders", rateLimit: .gibibytes(5)))
+        let orders = try TopicPartition(topic: TopicName("orders"), partition: 2)
+        let targets: [OffsetResetTarget] = [
+            .offset(5), .timestamp(.none), .appendTime(Timestamp(milliseconds: 7)), .beginning, .end, .current,
+            .shift(-3),
+        ]
+        for target in targets {
+            _ = try again(ResetOffsets("g", to: target, topics: ["a"], partitions: [orders], isRehearsal: true))
+        }
+        _ = try again(ResetOffsets("g", to: .end))
+        _ = try again(DeleteGroup("g", topics: ["a"], partitions: [orders], isRehearsal: true))
+        _ = try again(DeleteGroup("g"))
+        let committed = CommittedOffset(
+            offset: 5, leaderEpoch: .zero, metadata: "m", commitTime: Timestamp(milliseconds: 9))
+        _ = try again([orders: committed])
+        let plan = try OffsetResetPlan(controlValue: [
+            "group": "g", "isApplied": true,
+            "moves": [["partition": orders.controlValue, "old": committed.controlValue, "new": 0, "outOfRange": -4]],
+        ])
+        #expect(plan.isApplied && plan.moves.map(\.outOfRange) == [Offset(-4)] && plan.moves.first?.distance == -5)
+        _ = try again(plan)
+        for wrong: ControlValue in ["middle", ["offset": -1], ["offset": 1, "shift": 2], 5, ["rank": 3]] {
+            #expect(throws: DaybookError.self) { try OffsetResetTarget(controlValue: wrong) }
+        }
         #expect(throws: DaybookError.self) {
             try DeleteRecords(controlValue: ["topic": "a", "rehearsal": false])
         }
