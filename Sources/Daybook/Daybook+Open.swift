@@ -21,6 +21,7 @@ extension Daybook {
         let daybook = Daybook(try await opening.run())
         if !daybook.isReadOnly {
             try await daybook.finishDeletions()
+            try await daybook.endOpenTransactions()
             await daybook.control.start(daybook)
         }
         daybook.scheduleHousekeeping()
@@ -32,6 +33,7 @@ extension Daybook {
     ///
     /// Throws when something could not be made durable; the next open then recovers as after a crash.
     public func close() async throws {
+        await transactions.close()
         // Commits that were handed over and not waited for are as good as those that were.
         if !isReadOnly, !state.withLock({ $0.isClosed }) { await settleCommits() }
         let partitions = state.withLock { state -> [Partition]? in

@@ -40,6 +40,7 @@ public final class Daybook: Sendable {
     let topicsGeneration = Atomic<Int>(0)
     let topicWatchers = TopicWatchers()
     let housekeeping: Housekeeping
+    let transactions = TransactionCoordinator()
     let compressors = CompressorPool()
     let committedOffsets = OffsetStore()
 

@@ -16,6 +16,7 @@ public struct DaybookError: Error, Sendable, CustomStringConvertible {
             case invalidGroup, unknownGroup, groupNotEmpty, metadataTooLarge
             case recordTooLarge, invalidRecord, earlierBatchRefused, offsetOutOfRange, divergedHistory
             case partitionFailed, inputOutput, damaged, planOutdated, diskFull
+            case transactionEnded, transactionTimedOut, transactionAborted, transactionInDoubt
             case outOfOrderSequence, duplicateSequence, producerFenced, coordinatorFenced, transactionOpen,
                 offsetConflict
             case concurrentUse, notAssigned, noCommittedOffset
@@ -90,6 +91,15 @@ public struct DaybookError: Error, Sendable, CustomStringConvertible {
         public static let notAssigned = Code(.notAssigned)
         /// There is no place to begin at, and `offsetReset` is `.fail`.
         public static let noCommittedOffset = Code(.noCommittedOffset)
+        /// The transaction has been committed or aborted already.
+        public static let transactionEnded = Code(.transactionEnded)
+        /// The transaction was open for longer than its producer allows, and has been aborted.
+        public static let transactionTimedOut = Code(.transactionTimedOut)
+        /// The transaction could not be committed and has been aborted as a whole; `cause` says why.
+        public static let transactionAborted = Code(.transactionAborted)
+        /// The disk has failed while the transaction was being decided: the next opening of the directory finds it committed as
+        /// a whole, or aborted as a whole.
+        public static let transactionInDoubt = Code(.transactionInDoubt)
         /// Bytes on disk are not what was written.
         public static let damaged = Code(.damaged)
 

@@ -15,6 +15,7 @@ import Testing
         ("OperatingALiveService", "DaybookTests/DocumentationSamples"),
         ("ServicesAndObservability", "DaybookServicesTests/ServiceSamples"),
         ("OperatingOffsets", "DaybookTests/DocumentationSamples"),
+        ("ExactlyOnce", "DaybookTests/Transactions/TransactionSamples"),
     ])
     func `The Swift code of a document is the code that is compiled and run here`(
         document: String, source: String

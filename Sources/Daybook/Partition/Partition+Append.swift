@@ -18,10 +18,19 @@ struct AppendRequest: Sendable {
     let completion: @Sendable (Result<BatchReceipt, DaybookError>) -> Void
 }
 
+/// Something for a partition's queue. Its completion is called once, on a thread of the engine.
+enum PartitionRequest: Sendable {
+    /// Answered when the durability is reached or the batch has been refused.
+    case append(AppendRequest)
+    /// Answered when the marker is durable or has been refused.
+    case mark(MarkRequest)
+    /// Answered when everything that was in the queue before is durable, or the partition has failed.
+    case settle(@Sendable (DaybookError?) -> Void)
+}
+
 extension Partition {
-    /// Hands over a batch; `completion` is called once, on a thread of the engine, when the durability is reached or
-    /// the batch has been refused. Does not block. Batches are appended in the order of these calls.
-    func submit(_ request: AppendRequest) {
+    /// Hands over a request. Does not block. What is handed over is done in the order of these calls.
+    func submit(_ request: PartitionRequest) {
         let mustStart = inbox.withLock { inbox in
             inbox.requests.append(request)
             defer { inbox.isDraining = true }
@@ -29,6 +38,9 @@ extension Partition {
         }
         if mustStart { services.io.submit { self.drain() } }
     }
+
+    /// Hands over a batch.
+    func submit(_ request: AppendRequest) { submit(.append(request)) }
 
     private func drain() {
         // A few rounds, then others get their turn on this thread.
@@ -40,10 +52,19 @@ extension Partition {
             }
             if requests.isEmpty { return }
             var needsFlush = false
-            for request in requests where appendForLater(request) { needsFlush = true }
+            for request in requests where perform(request) { needsFlush = true }
             if needsFlush { requestFlush() }
         }
         services.io.submit { self.drain() }
+    }
+
+    /// Does one thing of the queue; returns whether somebody waits for a flush.
+    private func perform(_ request: PartitionRequest) -> Bool {
+        switch request {
+        case .append(let request): appendForLater(request)
+        case .mark(let request): mark(request)
+        case .settle(let completion): settle(completion)
+        }
     }
 
     /// Appends one batch of the queue; returns whether its sender waits for a flush.

@@ -57,9 +57,9 @@ final class Partition: Sendable {
         let resume: @Sendable (DaybookError?) -> Void
     }
 
-    /// Batches on their way into the log, in order.
+    /// What is on its way into the log, in order.
     struct Inbox {
-        var requests: [AppendRequest] = []
+        var requests: [PartitionRequest] = []
         var isDraining = false
     }
 

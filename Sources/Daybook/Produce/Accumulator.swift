@@ -11,7 +11,7 @@ internal import Synchronization
 final class Accumulator: Sendable {
     typealias Acknowledgement = @Sendable (Result<Receipt, DaybookError>) -> Void
 
-    private let partition: Partition
+    let partition: Partition
     private let shared: ProducerShared
     private let sticky: StickyPartition
     private let state: Mutex<State>
@@ -21,6 +21,8 @@ final class Accumulator: Sendable {
         var builder: RecordBatchBuilder
         var sequences = BatchSequences()
         var settings = Settings()
+        /// The transaction that the records of the batch being filled belong to, if they belong to one.
+        var scope: TransactionScope?
         /// Who awaits a record of the batch being filled, by the record's place in it.
         var awaited: [(index: Int, acknowledge: Acknowledgement)] = []
         /// Bytes of the memory budget that the batch being filled has taken.
@@ -48,12 +50,25 @@ final class Accumulator: Sendable {
         state = Mutex(State(builder: RecordBatchBuilder(targetSize: size.rawValue)))
     }
 
-    /// Adds a record whose memory has been reserved; returns whether that finished a batch.
+    /// What became of a record.
+    enum Admission {
+        case taken
+        /// It has finished a batch.
+        case finishedBatch
+        /// The transaction takes no records any more; the record is not in it.
+        case refused
+    }
+
+    /// Adds a record whose memory has been reserved, as a part of `scope` if it is part of a transaction.
     ///
     /// With `acknowledge` somebody waits: the batch goes as soon as none is under way. Without, it goes when it is full
     /// or has lingered.
-    func add(_ record: Record, reserved: Int, timestamp: Timestamp, _ acknowledge: Acknowledgement?) -> Bool {
+    func add(
+        _ record: Record, reserved: Int, timestamp: Timestamp, scope: TransactionScope? = nil,
+        _ acknowledge: Acknowledgement?
+    ) -> Admission {
         state.withLock { state in
+            guard enter(scope, &state) else { return .refused }
             var finishedBatch = false
             if state.builder.isEmpty { applySettings(&state) }
             if !state.builder.append(record, timestamp: timestamp) {
@@ -76,9 +91,52 @@ final class Accumulator: Sendable {
             } else if !state.isLingering {
                 linger(&state)
             }
-            return finishedBatch
+            return finishedBatch ? .finishedBatch : .taken
         }
     }
+
+    /// Turns to a transaction, if the record is part of one; false when that takes no records any more.
+    private func enter(_ scope: TransactionScope?, _ state: inout State) -> Bool {
+        guard let scope else { return true }
+        if scope === state.scope { return scope.isOpen }
+        // Of a transaction that has ended and did not take them.
+        drop(&state)
+        guard scope.enlist(self) else { return false }
+        state.scope = scope
+        return true
+    }
+
+    // MARK: transactions
+
+    /// Hands over what there is; `completion` is called once, when everything handed over before is durable or refused. What
+    /// was refused is told to the transaction itself.
+    func settle(_ completion: @escaping @Sendable (DaybookError?) -> Void) {
+        state.withLock { state in
+            handOver(&state)
+            partition.submit(.settle(completion))
+        }
+    }
+
+    /// Forgets what has not been handed over of a transaction that is over.
+    func leave(_ scope: TransactionScope) {
+        state.withLock { state in
+            guard state.scope === scope else { return }
+            drop(&state)
+            state.scope = nil
+        }
+    }
+
+    /// Drops the batch being filled. Nobody waits for its records: their transaction speaks for them.
+    private func drop(_ state: inout State) {
+        guard !state.builder.isEmpty else { return }
+        state.builder.reset()
+        shared.budget.give(back: state.reserved)
+        state.reserved = 0
+        state.batchNumber += 1
+        state.isLingering = false
+    }
+
+    // MARK: batches
 
     /// Hands over what there is.
     func handOver() { state.withLock { handOver(&$0) } }
@@ -140,18 +198,24 @@ final class Accumulator: Sendable {
         state.isLingering = false
         state.underWay.append(number)
         let place = identify(&state)
+        let scope = state.scope
         let completion: @Sendable (Result<BatchReceipt, DaybookError>, Int) -> Void = { [self] result, bytes in
-            if let place, case .failure(let error) = result { noteRefused(place, error) }
+            if case .failure(let error) = result {
+                if let place { noteRefused(place, error) }
+                scope?.fail(error)
+            }
             finish(number, awaited, reserved: reserved, recordsCount: recordsCount, bytes: bytes, result)
         }
         do throws(DaybookError) {
             let batch = try seal(&state)
             let bytes = batch.count
             let request = AppendRequest(
-                batch: batch, durability: shared.configuration.durability, run: place?.run
+                // Records of a transaction become durable together, before it is committed.
+                batch: batch, durability: scope == nil ? shared.configuration.durability : .osCache, run: place?.run
             ) { completion($0, bytes) }
             partition.submit(request)
         } catch {
+            scope?.fail(error)
             // Nobody behind it has to suffer for that: the log would never take it.
             if let place { state.sequences.giveBack(place) }
             // Not under the lock, which the answer takes again.
@@ -163,11 +227,11 @@ final class Accumulator: Sendable {
 
     /// Gives the batch being filled its producer and sequence number, which lie under its checksum.
     private func identify(_ state: inout State) -> BatchSequences.Place? {
-        let producer = shared.identity
-        guard producer.id != .none else { return nil }
-        let place = state.sequences.take(state.builder.recordsCount, epoch: producer.epoch)
-        state.builder.options.producer = ProducerIdentity(
-            id: producer.id, epoch: producer.epoch, baseSequence: place.baseSequence)
+        let (id, epoch) = state.scope.map { ($0.producer, $0.epoch) } ?? shared.identity
+        guard id != .none else { return nil }
+        let place = state.sequences.take(state.builder.recordsCount, epoch: epoch, state.scope)
+        state.builder.options.producer = ProducerIdentity(id: id, epoch: epoch, baseSequence: place.baseSequence)
+        state.builder.options.isTransactional = state.scope != nil
         return place
     }
 

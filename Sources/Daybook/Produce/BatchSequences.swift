@@ -1,6 +1,7 @@
 // The sequence numbers of one producer's batches in one partition, and what becomes of those behind a batch that was refused.
 // Given by `Accumulator` when it seals a batch; compared by the partition's log.
 
+internal import DaybookStorage
 internal import Synchronization
 
 /// Batches of one producer for one partition that stand one behind the other: once one has been refused, those behind it are
@@ -8,8 +9,12 @@ internal import Synchronization
 ///
 /// Shared by the producer, which begins a new run when it hears of a refusal, and the partition, which knows first.
 final class BatchRun: Sendable {
+    /// The transaction that the batches belong to, if they belong to one.
+    let scope: TransactionScope?
     private let isBroken = Atomic(false)
     private let error = Mutex<DaybookError?>(nil)
+
+    init(_ scope: TransactionScope? = nil) { self.scope = scope }
 
     /// Notes that a batch of the run is not in the log, and why. Of several causes the first one counts.
     func breakOff(_ cause: DaybookError) {
@@ -19,9 +24,10 @@ final class BatchRun: Sendable {
         isBroken.store(true, ordering: .releasing)
     }
 
-    /// What the next batch of the run is told: nil when it may be appended. One atomic operation in ordinary times.
+    /// What the next batch of the run is told: nil when it may be appended. An atomic operation or two in ordinary times.
     var refusal: DaybookError? {
-        isBroken.load(ordering: .acquiring) ? error.withLock { $0 } : nil
+        if isBroken.load(ordering: .acquiring) { return error.withLock { $0 } }
+        return scope?.batchRefusal
     }
 }
 
@@ -38,11 +44,10 @@ struct BatchSequences {
     private var next: Int32 = 0
     private var run = BatchRun()
 
-    /// The place of a batch of `count` records that is handed over now.
-    mutating func take(_ count: Int32, epoch: Int16) -> Place {
-        if epoch != self.epoch { (self.epoch, next, run) = (epoch, 0, BatchRun()) }
-        // Behind 2³¹ − 1 comes 0, as with Kafka's clients.
-        defer { next = (next &+ count) & .max }
+    /// The place of a batch of `count` records that is handed over now, as a part of `scope` if it is part of a transaction.
+    mutating func take(_ count: Int32, epoch: Int16, _ scope: TransactionScope? = nil) -> Place {
+        if epoch != self.epoch { (self.epoch, next, run) = (epoch, 0, BatchRun(scope)) }
+        defer { next = SequenceNumber.advance(next, by: count) }
         return Place(run: run, baseSequence: next)
     }
 
@@ -53,7 +58,7 @@ struct BatchSequences {
     /// numbers. Refusals of older runs, which follow from the first one, change nothing.
     mutating func noteRefused(_ place: Place) {
         guard place.run === run else { return }
-        (next, run) = (place.baseSequence, BatchRun())
+        (next, run) = (place.baseSequence, BatchRun(place.run.scope))
     }
 }
 

@@ -29,7 +29,8 @@ public final class Producer: Sendable {
     public nonisolated(nonsending) func send(
         _ record: Record, to topic: String, partition: Int32? = nil
     ) async throws -> Receipt {
-        let (route, reserved) = try await admit(record, topic, partition)
+        if !shared.isOpen { try await shared.enter() }
+        let (route, reserved) = try await routes.admit(record, topic, partition)
         let result = await withCheckedContinuation { continuation in
             route.add(record, partition, reserved: reserved, record.timestamp ?? shared.now) {
                 continuation.resume(returning: $0)
@@ -44,7 +45,8 @@ public final class Producer: Sendable {
     public nonisolated(nonsending) func enqueue(
         _ record: Record, to topic: String, partition: Int32? = nil
     ) async throws {
-        let (route, reserved) = try await admit(record, topic, partition)
+        if !shared.isOpen { try await shared.enter() }
+        let (route, reserved) = try await routes.admit(record, topic, partition)
         route.add(record, partition, reserved: reserved, record.timestamp ?? shared.now, nil)
     }
 
@@ -64,38 +66,6 @@ public final class Producer: Sendable {
     public func close() async throws -> FlushSummary {
         shared.close()
         return try await flush()
-    }
-
-    /// Checks a record, finds its topic and reserves its memory. Suspends, and calls anything asynchronous, only where there
-    /// is no room or no producer id yet: in a loop of `enqueue` each such call costs more than encoding the record.
-    @inline(__always)
-    private nonisolated(nonsending) func admit(
-        _ record: Record, _ topic: String, _ partition: Int32?
-    ) async throws -> (TopicRoute, Int) {
-        if !shared.isOpen { try await shared.enter() }
-        let (route, size) = try check(record, topic, partition)
-        if !shared.budget.take(size) { try await waitForRoom(size) }
-        return (route, shared.budget.clamped(size))
-    }
-
-    private func waitForRoom(_ size: Int) async throws {
-        // What is waiting for company cannot give its memory back: send it off.
-        for accumulator in routes.accumulators { accumulator.handOver() }
-        try await shared.budget.takeWhenAvailable(size)
-    }
-
-    /// The way of a record and the bytes it may take; throws what can be known at once.
-    private func check(_ record: Record, _ topic: String, _ partition: Int32?) throws -> (TopicRoute, Int) {
-        let route = try routes.route(topic)
-        if let partition { try route.check(partition) }
-        if record.key == nil { try shared.daybook.requireNoKeys(of: topic) }
-        let size = RecordBatchBuilder.maximumSize(of: record)
-        guard size <= ProducerShared.largestRecord else {
-            throw DaybookError(
-                .recordTooLarge,
-                "The record has \(size) bytes; no record may have more than \(ProducerShared.largestRecord)")
-        }
-        return (route, size)
     }
 }
 

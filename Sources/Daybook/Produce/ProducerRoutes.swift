@@ -50,6 +50,37 @@ final class ProducerRoutes: Sendable {
         }
     }
 
+    /// Checks a record, finds its topic and reserves its memory. Suspends, and calls anything asynchronous, only where there
+    /// is no room: in a loop of `enqueue` each such call costs more than encoding the record.
+    @inline(__always)
+    nonisolated(nonsending) func admit(
+        _ record: Record, _ topic: String, _ partition: Int32?
+    ) async throws -> (TopicRoute, reserved: Int) {
+        let (route, size) = try check(record, topic, partition)
+        if !shared.budget.take(size) { try await waitForRoom(size) }
+        return (route, shared.budget.clamped(size))
+    }
+
+    private func waitForRoom(_ size: Int) async throws {
+        // What is waiting for company cannot give its memory back: send it off.
+        for accumulator in accumulators { accumulator.handOver() }
+        try await shared.budget.takeWhenAvailable(size)
+    }
+
+    /// The way of a record and the bytes it may take; throws what can be known at once.
+    private func check(_ record: Record, _ topic: String, _ partition: Int32?) throws -> (TopicRoute, Int) {
+        let route = try route(topic)
+        if let partition { try route.check(partition) }
+        if record.key == nil { try shared.daybook.requireNoKeys(of: topic) }
+        let size = RecordBatchBuilder.maximumSize(of: record)
+        guard size <= ProducerShared.largestRecord else {
+            throw DaybookError(
+                .recordTooLarge,
+                "The record has \(size) bytes; no record may have more than \(ProducerShared.largestRecord)")
+        }
+        return (route, size)
+    }
+
     /// Topics have changed: one may have been deleted and created again.
     private func forgetOutdated(_ routes: inout Routes, _ generation: Int) {
         routes.generation = generation
@@ -85,20 +116,24 @@ final class TopicRoute: Sendable {
         }
     }
 
+    /// Adds a record to a partition; false when its transaction takes no records any more.
+    @discardableResult
     func add(
-        _ record: Record, _ partition: Int32?, reserved: Int, _ now: Timestamp,
+        _ record: Record, _ partition: Int32?, reserved: Int, _ now: Timestamp, scope: TransactionScope? = nil,
         _ acknowledge: Accumulator.Acknowledgement?
-    ) {
+    ) -> Bool {
         let count = topic.partitionsCount
         if let chosen = partition ?? partitioner.partition(for: record, topic: topic.name, partitionsCount: count) {
             precondition(
                 (0..<count).contains(chosen), "a partitioner returns a number from 0 to the count of partitions")
-            _ = accumulators[Int(chosen)].add(record, reserved: reserved, timestamp: now, acknowledge)
-            return
+            return accumulators[Int(chosen)].add(
+                record, reserved: reserved, timestamp: now, scope: scope, acknowledge) != .refused
         }
         let current = sticky.current
-        let isFinished = accumulators[Int(current)].add(record, reserved: reserved, timestamp: now, acknowledge)
-        if isFinished || acknowledge != nil { sticky.leave(current) }
+        let admission = accumulators[Int(current)].add(
+            record, reserved: reserved, timestamp: now, scope: scope, acknowledge)
+        if admission == .finishedBatch || acknowledge != nil { sticky.leave(current) }
+        return admission != .refused
     }
 }
 

@@ -13,7 +13,7 @@ final class ProducerShared: Sendable {
     var compressors: CompressorPool { daybook.compressors }
     let progress = ProducerProgress()
     private let phase: Atomic<Phase>
-    private let producer = Mutex(ProducerIdentity.none)
+    private let producerID = Mutex(ProducerID.none)
 
     /// Looked at for each record.
     private enum Phase: UInt8, AtomicRepresentable {
@@ -26,11 +26,12 @@ final class ProducerShared: Sendable {
     /// No record may be larger, compressed or not: a reader must be able to unpack it within its limits.
     static let largestRecord = 128 << 20
 
-    init(_ daybook: Daybook, _ configuration: ProducerConfiguration) {
+    /// `isTransactional`: its transactions say who the producer is.
+    init(_ daybook: Daybook, _ configuration: ProducerConfiguration, isTransactional: Bool = false) {
         self.daybook = daybook
         self.configuration = configuration
         budget = MemoryBudget(capacity: configuration.bufferMemory.rawValue)
-        phase = Atomic(configuration.isIdempotent ? .unidentified : .open)
+        phase = Atomic(configuration.isIdempotent && !isTransactional ? .unidentified : .open)
     }
 
     var now: Timestamp { daybook.services.clock.now() }
@@ -38,7 +39,7 @@ final class ProducerShared: Sendable {
     // MARK: identity
 
     /// Id and epoch for the batches that are sealed now; `.none` for a producer that is not idempotent.
-    var identity: ProducerIdentity { producer.withLock { $0 } }
+    var identity: (id: ProducerID, epoch: Int16) { (producerID.withLock { $0 }, 0) }
 
     /// Whether records may come in as they are. One atomic operation.
     var isOpen: Bool { phase.load(ordering: .acquiring) == .open }
@@ -53,10 +54,8 @@ final class ProducerShared: Sendable {
         case .unidentified: break
         }
         let id = try await daybook.takeProducerID()
-        producer.withLock { producer in
-            // Another task may have been quicker.
-            if producer.id == .none { producer = ProducerIdentity(id: id, epoch: 0, baseSequence: 0) }
-        }
+        // Another task may have been quicker.
+        producerID.withLock { if $0 == .none { $0 = id } }
         let (hasOpened, found) = phase.compareExchange(
             expected: .unidentified, desired: .open, ordering: .acquiringAndReleasing)
         if !hasOpened && found == .closed { try await enter() }
@@ -84,6 +83,14 @@ final class ProducerProgress: Sendable {
                 state.lostRecordsCount += unawaitedCount
                 state.firstFailure = state.firstFailure ?? error
             }
+        }
+    }
+
+    /// What has got into the log so far; begins anew, whatever has not.
+    func takeSummary() -> FlushSummary {
+        state.withLock { state in
+            defer { state = State() }
+            return state.summary
         }
     }
 

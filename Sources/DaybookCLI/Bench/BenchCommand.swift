@@ -9,7 +9,7 @@ struct BenchCommand: AsyncParsableCommand {
         commandName: "bench",
         abstract: "Measure what appending, flushing, replaying, opening and maintenance cost on this machine.",
         subcommands: [
-            AppendBench.self, DurableBench.self, ReplayBench.self, ConsumeBench.self, LatencyBench.self, OpenBench.self,
-            IdleBench.self, OffsetsBench.self, MaintenanceBench.self,
+            AppendBench.self, TransactionBench.self, DurableBench.self, ReplayBench.self, ConsumeBench.self,
+            LatencyBench.self, OpenBench.self, IdleBench.self, OffsetsBench.self, MaintenanceBench.self,
         ])
 }
