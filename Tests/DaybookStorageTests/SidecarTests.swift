@@ -154,6 +154,78 @@ struct SidecarTests {
         #expect(try stage.open(.durable(again.logEndOffset)).log.content() == model)
     }
 
+    /// A closed segment whose sidecar has several blocks, and everything the log was asked to keep.
+    private func severalBlocks() throws -> (stage: LogStage, model: [Entry], end: Offset) {
+        let stage = try LogStage()
+        var model: [Entry] = []
+        var log = try stage.open().log
+        // A clean end leaves a block.
+        for _ in 0..<3 {
+            model += try log.fill(2, clock: stage.clock)
+            try log.close()
+            log = try stage.open(.clean).log
+        }
+        while log.segments.count == 1 { model += try log.fill(1, size: 60, clock: stage.clock) }
+        try log.close()
+        return (stage, model, log.logEndOffset)
+    }
+
+    @Test("C13 a power cut that takes a part of a sidecar and leaves its end: made anew, with everything that is left")
+    func beginningLost() throws {
+        let (stage, model, end) = try severalBlocks()
+        let files = try stage.snapshot()
+        let whole = try Disk.read(stage.sidecar(0))
+        let blocks = SidecarInspection(whole).summaries
+        #expect(blocks.count >= 4)
+        let seal = try #require(blocks.last)
+        for (number, block) in blocks.dropLast().enumerated() {
+            for lost in [block.positions, .zero..<block.positions.upperBound] {
+                try stage.restore(files)
+                var bytes = whole
+                for place in lost.lowerBound.rawValue..<lost.upperBound.rawValue { bytes[place] = 0 }
+                try Disk.write(bytes, to: stage.sidecar(0))
+                let place: Comment = "block \(number), \(lost)"
+                // Whoever only reads does without, and so does an open that no restart of the machine precedes.
+                for before in [LogStage.Before(recoveryPoint: end, isReadOnly: true), .killed, .clean] {
+                    let (log, report) = try stage.open(before)
+                    #expect(report.isUneventful, place)
+                    #expect(log.segments[0].facts == seal.facts, place)
+                }
+                let (log, report) = try stage.open(.durable(end), epoch: 1)
+                #expect(report.rebuiltSidecars == [.zero] && report.damage.isEmpty, place)
+                #expect(log.segments[0].facts == seal.facts, place)
+                #expect(!log.segments[0].hasUnflushedBytes, place)
+                let seen = try log.content(maximumBytes: [1])
+                #expect(seen.contents == model.contents && seen.hasRisingTimes, place)
+                #expect(seen.first == model.first, place)
+                // Of what the lost blocks covered only the bounds are known.
+                let unknown =
+                    (number > 0 && lost.lowerBound == block.positions.lowerBound)
+                    ? blocks[number - 1].facts.nextOffset..<block.facts.nextOffset : .zero..<block.facts.nextOffset
+                for (entry, found) in zip(model, seen) where !unknown.contains(entry.offsets.lowerBound) {
+                    #expect(entry == found, place)
+                }
+                let remade = SidecarInspection(try Disk.read(stage.sidecar(0)))
+                #expect(remade.problems.isEmpty && remade.summaries.map(\.number) == [0], place)
+                #expect(remade.summaries.first?.isSealed == true && remade.summaries.first?.isFlushed == true, place)
+                #expect(try stage.open(.durable(end)).report.rebuiltSidecars.isEmpty, place)
+            }
+        }
+    }
+
+    @Test("an open that no restart of the machine precedes reads the end of a sidecar and no more")
+    func costOfOpening() throws {
+        let (stage, _, end) = try severalBlocks()
+        func opens(_ before: LogStage.Before) throws -> Int {
+            let disk = FaultyFileSystem()
+            _ = try stage.open(before, on: disk)
+            return disk.trace.count { $0.kind == .open && $0.path == stage.sidecar(0) }
+        }
+        #expect(try opens(.clean) == 1)
+        #expect(try opens(.killed) == 1)
+        #expect(try opens(.durable(end)) == 2)
+    }
+
     @Test("C13 a sidecar that cannot be read, or is absurdly large, counts as missing")
     func unreadable() throws {
         try Disk.truncate(stage.sidecar(bases[0]), to: 1 << 40)

@@ -208,7 +208,7 @@ package struct LogRecovery {
             access: isReadOnly ? .read : .create)
     }
 
-    private var trustsUnflushed: Bool { isSameBoot || wasClosedCleanly }
+    var trustsUnflushed: Bool { isSameBoot || wasClosedCleanly }
 
     /// A segment that another one follows. Returns whether its bytes are known to be flushed.
     private func openSealed(
@@ -217,17 +217,20 @@ package struct LogRecovery {
     ) throws(FileError) -> Bool {
         let size = file.size
         segment.isSealed = true
-        if let seal = segment.sidecar.loadSeal(size: size.rawValue, trustUnflushed: trustsUnflushed) {
+        let seal = segment.sidecar.loadSeal(size: size.rawValue, trustUnflushed: trustsUnflushed)
+        let rest = seal.flatMap { self.rest(of: segment, behind: $0) }
+        if let seal, rest == nil {
             segment.facts = seal.facts
             producers.pass(segment, seal, end: end)
             let isFlushed = seal.isFlushed || wasClosedCleanly
             if isFlushed { segment.flushedSize = size } else { segment.inherited = .zero..<size }
             return isFlushed
         }
-        let known = vouched(segment, size)
-        let result = try scan(
+        let known = rest ?? vouched(segment, size)
+        var result = try scan(
             segment, behind: known, to: size, durableBelow: end, previous, isSealed: true, estimatedTime(), producers,
-            markersBelow: knownRecoveryPoint)
+            markersBelow: max(knownRecoveryPoint, known.promised))
+        if let states = known.producers { result.producers = states }
         producers.pass(segment, result, behind: known.content, end: end)
         segment.facts = result.facts
         segment.index = result.index
@@ -236,41 +239,17 @@ package struct LogRecovery {
         report.scannedBytes += result.scannedBytes
         report.rebuiltSidecars.append(segment.baseOffset)
         try keep(result.damage, of: segment, &report)
-        let isFlushed = wasClosedCleanly || segment.nextOffset <= knownRecoveryPoint
+        let isFlushed = wasClosedCleanly || segment.nextOffset <= max(knownRecoveryPoint, known.promised)
         if isFlushed { segment.flushedSize = segment.size } else { segment.inherited = .zero..<segment.size }
         if !isReadOnly {
             if segment.size < size { try cutRest(of: segment, from: size) }
             if known.content == nil { segment.sidecar.forget() }
             segment.sidecar.tryAppend(
                 facts: segment.facts, index: result.index, producers: result.producers, isSealed: true,
-                isFlushed: isFlushed)
+                isFlushed: isFlushed, flushes: rest != nil)
             if isFlushed, segment.sidecar.isSealedAndFlushed { segment.producers = nil }
         }
         return isFlushed
-    }
-
-    /// What a sidecar says of a segment that it does not seal.
-    private struct Vouched {
-        /// Nil when the sidecar is of no use, or speaks of more than is there.
-        var content: SidecarFile.Content?
-        /// Everything below was known to be durable.
-        var promised = Offset.zero
-        /// When the records were appended that the sidecar knows but does not vouch for any more.
-        var appendTimes: [AppendTimeChange] = []
-        var lastAppendTime: Timestamp?
-    }
-
-    private func vouched(_ segment: Segment, _ size: Position) -> Vouched {
-        guard var content = segment.sidecar.load(trustUnflushed: trustsUnflushed) else { return Vouched() }
-        if content.facts.size > size, !content.isFlushed, !wasClosedCleanly {
-            // The file is shorter than it was, but not shorter than an earlier block promised, perhaps.
-            guard let flushed = segment.sidecar.load(trustUnflushed: false) else { return Vouched() }
-            content = flushed
-        }
-        let promised = content.isFlushed || wasClosedCleanly ? content.facts.nextOffset : .zero
-        guard content.facts.size > size else { return Vouched(content: content, promised: promised) }
-        return Vouched(
-            promised: promised, appendTimes: content.index.appendTimes, lastAppendTime: content.facts.lastAppendTime)
     }
 
     /// The last segment, whose end has to be found. Returns the recovery point.
@@ -328,19 +307,11 @@ package struct LogRecovery {
         scan.isSealed = isSealed
         scan.wasClosedCleanly = wasClosedCleanly
         scan.previousEpoch = previous?.lastEpoch
+        scan.knownEpochs = known.epochs
         producers.prepare(&scan, behind: known.content, durableBelow: markersBelow)
         return try scan.run(
             segment.file, behind: known.content?.facts ?? SegmentFacts(baseOffset: segment.baseOffset), index: index,
             to: size)
-    }
-
-    /// What is known of a segment's append times without looking into it.
-    private func bound(_ file: SegmentOnDisk) -> AppendTimeBounds.Source {
-        let sidecar = makeSegment(file.baseOffset).sidecar
-        let facts =
-            sidecar.loadSeal(size: file.size.rawValue, trustUnflushed: trustsUnflushed)?.facts
-            ?? sidecar.load(trustUnflushed: trustsUnflushed)?.facts
-        return AppendTimeBounds.Source(first: facts.flatMap { $0.isEmpty ? nil : $0.firstAppendTime }, file.modified)
     }
 
     // MARK: what is taken out of service

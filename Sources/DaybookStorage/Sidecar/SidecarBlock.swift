@@ -85,8 +85,9 @@ struct SidecarBlock: Hashable {
         return block.bytes
     }
 
-    /// Reads the block at the beginning of `bytes`; nil when it is not a whole, sound block of this segment.
-    init?(decoding bytes: UnsafeRawBufferPointer, for identity: LogIdentity, baseOffset: Offset) {
+    /// The length of the block at the beginning of `bytes`; nil when it is not a whole, sound block of this segment. Looks at
+    /// its frame and its checksum, not at what it says.
+    static func length(in bytes: UnsafeRawBufferPointer, for identity: LogIdentity, baseOffset: Offset) -> Int? {
         guard bytes.count >= SidecarLayout.body + SidecarLayout.trailerSize else { return nil }
         let head = BigEndianBytes(bytes)
         let length = Int(head.integer(at: SidecarLayout.blockLength, as: UInt32.self))
@@ -100,6 +101,13 @@ struct SidecarBlock: Hashable {
             head.integer(at: SidecarLayout.partition) == identity.topicPartition.partition,
             head.integer(at: SidecarLayout.baseOffset) == baseOffset.rawValue
         else { return nil }
+        return length
+    }
+
+    /// Reads the block at the beginning of `bytes`; nil when it is not a whole, sound block of this segment.
+    init?(decoding bytes: UnsafeRawBufferPointer, for identity: LogIdentity, baseOffset: Offset) {
+        guard let length = Self.length(in: bytes, for: identity, baseOffset: baseOffset) else { return nil }
+        let head = BigEndianBytes(bytes)
         let epochs = Int(head.integer(at: SidecarLayout.epochsCount, as: UInt32.self))
         let entriesCount = Int(head.integer(at: SidecarLayout.entriesCount, as: UInt32.self))
         let timesLength = Int(head.integer(at: SidecarLayout.timesLength, as: UInt32.self))

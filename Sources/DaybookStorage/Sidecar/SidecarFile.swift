@@ -157,6 +157,51 @@ package final class SidecarFile {
         }
     }
 
+    /// Whether every block before the seal, which `loadSeal` has just read, is there: nil. Where not, what is left tells when
+    /// the segment's records were appended, the first of them included.
+    ///
+    /// A power cut may take the beginning of a file that nobody has flushed and leave its end. O(size), one checksum over it.
+    func appendTimesOfRest(behind seal: Seal) -> [AppendTimeChange]? {
+        let content: [UInt8]?
+        do throws(FileError) {
+            content = try persistently { () throws(FileError) in
+                try AtomicFile.read(path, limit: Self.largest, in: pool.fileSystem)
+            }
+        } catch {
+            // Nothing is known against it: whoever needs the blocks will see.
+            failure = error
+            return nil
+        }
+        guard let bytes = content, !isWhole(bytes) else { return nil }
+        var changes = [AppendTimeChange(offset: baseOffset, time: seal.facts.firstAppendTime)]
+        for summary in SidecarInspection(bytes).summaries
+        where summary.topicID == identity.topicID && summary.partition == identity.topicPartition.partition
+            && summary.facts.baseOffset == baseOffset
+        {
+            for change in summary.appendTimes where change.offset > changes[changes.count - 1].offset {
+                changes.append(change)
+            }
+        }
+        return changes
+    }
+
+    /// Whether `bytes` are blocks in their order, up to the one behind which the next goes.
+    private func isWhole(_ bytes: [UInt8]) -> Bool {
+        bytes.withUnsafeBytes { buffer in
+            var place = 0
+            var number: UInt32 = 0
+            while place < buffer.count {
+                let rest = UnsafeRawBufferPointer(rebasing: buffer[place...])
+                guard let length = SidecarBlock.length(in: rest, for: identity, baseOffset: baseOffset),
+                    BigEndianBytes(rest).integer(at: SidecarLayout.number) == number
+                else { return false }
+                place += length
+                number &+= 1
+            }
+            return place == length && number == nextNumber
+        }
+    }
+
     /// Reads once more when the first try was refused: whoever gives a sound sidecar up loses the append times in it.
     private func persistently<R>(_ read: () throws(FileError) -> R) throws(FileError) -> R {
         do {
@@ -209,11 +254,13 @@ package final class SidecarFile {
 
     /// As `append`; a failure is remembered, not thrown.
     func tryAppend(
-        facts: SegmentFacts, index: SegmentIndex, producers: ProducerStateTable, isSealed: Bool, isFlushed: Bool
+        facts: SegmentFacts, index: SegmentIndex, producers: ProducerStateTable, isSealed: Bool, isFlushed: Bool,
+        flushes: Bool = false
     ) {
         do throws(FileError) {
             try append(
-                facts: facts, index: index, producers: producers, isSealed: isSealed, isFlushed: isFlushed)
+                facts: facts, index: index, producers: producers, isSealed: isSealed, isFlushed: isFlushed,
+                flushes: flushes)
         } catch {
             failure = error
         }
