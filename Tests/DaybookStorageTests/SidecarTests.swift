@@ -226,6 +226,39 @@ struct SidecarTests {
         #expect(try opens(.durable(end)) == 2)
     }
 
+    @Test("a sidecar that claims offsets its active segment does not have: a gap, and reading ends")
+    func forged() throws {
+        let files = try stage.snapshot()
+        let facts = try stage.open(.clean).log.activeSegment.facts
+        // The second time it claims no more, and its index points into a batch.
+        for (claimed, misleads) in [(Int64(7), false), (0, true)] {
+            var forged = SidecarBlock(
+                number: 0, isSealed: false, isFlushed: true,
+                facts: SegmentFacts(
+                    baseOffset: facts.baseOffset, size: facts.size,
+                    nextOffset: facts.nextOffset.advanced(by: claimed), recordsCount: facts.recordsCount,
+                    batchesCount: facts.batchesCount, controlRecordsCount: 0, abortedCount: 0, hash: facts.hash,
+                    appendTimes: (facts.firstAppendTime, facts.lastAppendTime),
+                    timestamps: (facts.firstTimestamp, facts.maxTimestamp), epochStarts: facts.epochStarts),
+                entries: [], appendTimes: [], aborted: [], producers: ProducerStateTable())
+            if misleads {
+                forged.entries = [
+                    IndexEntry(
+                        offset: facts.baseOffset.advanced(by: 1), position: Position(9), headerChecksum: 1,
+                        maxTimestampBefore: Timestamp(milliseconds: .min))
+                ]
+            }
+            try stage.restore(files)
+            try Disk.write(forged.encoded(for: stage.identity), to: stage.sidecar(facts.baseOffset.rawValue))
+            let log = try stage.open(.clean).log
+            let seen = try log.content()
+            let gap: [Entry] = claimed > 0 ? [.gap(end..<end.advanced(by: claimed))] : []
+            #expect(seen.contents == model.contents + gap.contents)
+            let more = try log.fill(1, clock: stage.clock)
+            #expect(try log.content().contents == model.contents + gap.contents + more.contents)
+        }
+    }
+
     @Test("C13 a sidecar that cannot be read, or is absurdly large, counts as missing")
     func unreadable() throws {
         try Disk.truncate(stage.sidecar(bases[0]), to: 1 << 40)

@@ -70,7 +70,9 @@ extension PartitionLog {
         {
             (start, expected, checksum) = (damage.positions.upperBound, damage.offsets.upperBound, nil)
         }
-        let barrier = segment.damage.first { $0.positions.lowerBound >= start }?.positions.lowerBound ?? segment.size
+        // Offsets can be lost where no bytes are.
+        let ahead = segment.damage.first { $0.positions.lowerBound >= start && $0.offsets.lowerBound >= expected }
+        let barrier = ahead?.positions.lowerBound ?? segment.size
         // An end where a batch surely ends wastes no bytes; failing that, the first one behind the limit.
         let wish = start.advanced(by: max(1, maximumBytes))
         let boundary =
@@ -88,6 +90,7 @@ extension PartitionLog {
         guard let segment = segments.last(where: { $0.file === outcome.file }) else { return nil }
         if outcome.batches.isEmpty {
             try rescan(segment)
+            try giveUpIfUnreadable(outcome)
             return nil
         }
         if let gap = outcome.gap { return .gap(gap) }
@@ -100,6 +103,29 @@ extension PartitionLog {
                     ? batch.header.maxTimestamp : index.appendTime(of: batch.header.baseOffset))
         }
         return .batches(batches, next: next)
+    }
+
+    /// Sees to it that the next plan gets further than the one that brought nothing.
+    ///
+    /// A look at every byte has made the segment's damage known. Where its sums still claim an offset that no bytes bear out,
+    /// as those of the active segment do that were taken from a forged sidecar, the offset counts as lost, up to the next
+    /// place that the index knows.
+    private func giveUpIfUnreadable(_ outcome: ReadPlan.Outcome) throws(StorageError) {
+        let wanted = outcome.wanted
+        guard case .read(let plan) = try planRead(from: wanted, limit: outcome.limit, maximumBytes: 1),
+            let segment = segments.last(where: { $0.file === plan.file })
+        else { return }
+        let again: ReadPlan.Outcome
+        do throws(FileError) { again = try plan.run() } catch { throw .file(error) }
+        guard again.batches.isEmpty, case .invalid(let reason, let position) = again.problem ?? .indexMismatch else {
+            return
+        }
+        let known = segment.damage.first { $0.offsets.lowerBound > wanted }
+        let entry = segment.index?.entries.first { $0.offset > wanted && $0.position > position }
+        let nextOffset = min(segment.nextOffset, known?.offsets.lowerBound ?? .max, entry?.offset ?? .max)
+        let end = min(segment.size, known?.positions.lowerBound ?? segment.size, entry?.position ?? segment.size)
+        let damage = Damage(positions: position..<max(position, end), offsets: wanted..<nextOffset, reason: reason)
+        segment.damage.insert(damage, at: segment.damage.partitioningIndex { $0.offsets.lowerBound > wanted })
     }
 
     /// Plan, run and finish in one, for callers that may block.
