@@ -23,19 +23,20 @@ extension Partition {
     /// A marker needs no room: the reserve is there for it, because a transaction that cannot end keeps what is behind it from
     /// readers.
     func mark(_ request: MarkRequest) -> Bool {
-        let refusal = state.withLock { state -> DaybookError? in
-            if let ending = state.ending { return ending }
+        let (refusal, woken) = state.withLock { state -> (DaybookError?, [Watcher]) in
+            if let ending = state.ending { return (ending, []) }
             do throws(StorageError) {
                 _ = try state.log.endTransaction(
                     producer: request.producer, epoch: request.epoch, kind: request.kind,
                     coordinatorEpoch: request.coordinatorEpoch, now: services.clock.now(),
                     raisingEpoch: request.raisesEpoch)
                 scheduleFlush(&state)
-                return nil
+                return (nil, state.takeReadable())
             } catch {
-                return DaybookError(error, topicPartition)
+                return (DaybookError(error, topicPartition), [])
             }
         }
+        wake(woken)
         guard let refusal else { return settle(request.completion) }
         request.completion(refusal)
         return false

@@ -63,20 +63,29 @@ struct OffsetLoadingTests {
         }
     }
 
-    @Test func `Commits of a transaction that has not ended are shown to nobody, also after a restart`() async throws {
+    @Test func `Commits of a transaction that has not ended are shown to nobody, and the next opening forgets them`()
+        async throws
+    {
         try await withDirectory { directory in
             try await withOffsetsTopic(directory) { daybook, log in
                 let committer = try await daybook.offsetCommitter(group: "g")
                 try await committer.commit([partition(0): OffsetCommit(1)])
-                let commit = try committer.prepare([partition(0): OffsetCommit(50)], producer: Self.producer)
-                try await append(commit, committer)
-            }
-            try await withOffsetsTopic(directory) { daybook, log in
-                #expect(try await offsets(daybook) == [0: 1])
-                // It ends in this process.
+                try await append(
+                    try committer.prepare([partition(0): OffsetCommit(50)], producer: Self.producer), committer)
+                try await daybook.flushAndPublish()
+                let reader = try await Daybook.open(directory, configuration: Configuration(access: .readOnly))
+                #expect(try await offsets(reader) == [0: 1])
                 try await appendMarker(.commit, daybook, log)
-                daybook.endTransaction(.commit, of: Self.producer.id, in: log)
-                #expect(try await offsets(daybook) == [0: 50])
+                try await daybook.flushAndPublish()
+                // It has ended since the reader met its records.
+                #expect(try await offsets(reader) == [0: 50])
+                try await reader.close()
+                let other = ProducerIdentity(id: ProducerID(rawValue: 10), epoch: 0, baseSequence: 0)
+                try await append(try committer.prepare([partition(0): OffsetCommit(60)], producer: other), committer)
+            }
+            try await withOffsetsTopic(directory) { daybook, _ in
+                let found = try await offsets(daybook)
+                #expect(found == [0: 50])
             }
         }
     }
