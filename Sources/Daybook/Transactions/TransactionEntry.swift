@@ -197,14 +197,14 @@ final class TransactionEntry: Sendable {
     }
 
     /// Where a transaction ends.
-    private typealias MarkedPartitions = [TopicPartition: Partition]
+    private typealias MarkedPartitions = [TopicPartition: TransactionPart]
 
     /// Takes the open transaction, if there is one, out of its producer's hands: whoever comes with something for it is told
     /// `refusal` from now on. Returns the partitions that have, or may get, something of it.
     private func giveUp(_ state: inout State, _ refusal: DaybookError) -> MarkedPartitions {
         guard let scope = state.scope else { return [:] }
         state.scope = nil
-        return scope.close(refusal).reduce(into: [:]) { $0[$1.partition.topicPartition] = $1.partition }
+        return scope.close(refusal).reduce(into: [:]) { $0[$1.partition.topicPartition] = $1 }
     }
 
     /// Writes a state down. `appended` is called first, and `durable` afterwards if `appended` was told no error.
@@ -235,38 +235,42 @@ final class TransactionEntry: Sendable {
         }
         let countdown = Countdown(marks.partitions.count, completion)
         for topicPartition in marks.partitions {
-            guard let partition = partitions[topicPartition] else {
+            guard let part = partitions[topicPartition] else {
                 preconditionFailure("\(topicPartition) takes part and is not there")
             }
-            mark(partition, marks) { countdown.arrive() }
+            mark(part, marks) { countdown.arrive() }
         }
     }
 
-    private func mark(_ partition: Partition, _ marks: TransactionMarks, _ tried: @escaping @Sendable () -> Void) {
+    private func mark(_ part: TransactionPart, _ marks: TransactionMarks, _ tried: @escaping @Sendable () -> Void) {
         let request = MarkRequest(
             kind: marks.kind, producer: marks.producer, epoch: marks.epoch, coordinatorEpoch: coordinatorEpoch
         ) { error in
-            self.finish(partition, marks, error)
+            self.finish(part, marks, error)
             tried()
         }
-        partition.submit(.mark(request))
+        part.partition.submit(.mark(request))
     }
 
-    private func finish(_ partition: Partition, _ marks: TransactionMarks, _ error: DaybookError?) {
+    private func finish(_ part: TransactionPart, _ marks: TransactionMarks, _ error: DaybookError?) {
+        let topicPartition = part.partition.topicPartition
         switch error?.code {
-        case nil, .unknownTopic, .producerFenced:
-            // There, gone with the topic, or overtaken by whoever has the id now.
-            marked(partition, isLeft: false)
-        case .partitionFailed, .closed: marked(partition, isLeft: true)
+        case nil:
+            part.keeper?.endTransaction(marks.kind, of: marks.producer, in: topicPartition)
+            marked(topicPartition, isLeft: false)
+        case .unknownTopic, .producerFenced:
+            // Gone with the topic, or overtaken by whoever has the id now.
+            marked(topicPartition, isLeft: false)
+        case .partitionFailed, .closed: marked(topicPartition, isLeft: true)
         default:
             let isClosing = state.withLock { state in
                 if !state.isClosing { state.retriesCount += 1 }
                 return state.isClosing
             }
-            if isClosing { return marked(partition, isLeft: true) }
+            if isClosing { return marked(topicPartition, isLeft: true) }
             log.services.timer.schedule(after: Self.pause) {
                 self.state.withLock { $0.retriesCount -= 1 }
-                self.mark(partition, marks) {}
+                self.mark(part, marks) {}
             }
         }
     }
@@ -274,8 +278,8 @@ final class TransactionEntry: Sendable {
     /// Between two attempts to write a marker.
     private static let pause = Duration.milliseconds(100)
 
-    private func marked(_ partition: Partition, isLeft: Bool) {
-        let progress = change { $0.marked(partition.topicPartition, isLeft: isLeft, now: now) }
+    private func marked(_ topicPartition: TopicPartition, isLeft: Bool) {
+        let progress = change { $0.marked(topicPartition, isLeft: isLeft, now: now) }
         guard case .ended(let value?) = progress else { return }
         // Nothing depends on it: without it the next opening finds that no marker is missing.
         write(value, appended: { _ in }, durable: { _ in })

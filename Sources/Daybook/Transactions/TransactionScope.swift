@@ -25,6 +25,10 @@ final class TransactionScope: Sendable {
 
     private struct State {
         var accumulators: [Accumulator] = []
+        /// By group. Written when the transaction is committed.
+        var commits: [String: GroupCommit] = [:]
+        /// The commits of groups are on their way to their partitions.
+        var isCommitting = false
         /// Why the transaction cannot be committed.
         var failure: DaybookError?
         /// What records and batches are told that come too late.
@@ -65,6 +69,16 @@ final class TransactionScope: Sendable {
         }
     }
 
+    /// Takes offsets in that a group commits with the transaction; false when the transaction takes nothing any more. Of
+    /// several for one partition the last ones count.
+    func add(_ offsets: [TopicPartition: OffsetCommit], by committer: OffsetCommitter) -> Bool {
+        state.withLock { state in
+            guard isOpen else { return false }
+            state.commits[committer.group, default: GroupCommit(committer: committer)].offsets.merge(offsets) { $1 }
+            return true
+        }
+    }
+
     /// Takes note that something that belongs to the transaction is not in the log. The first failure counts; what is refused
     /// because the transaction is over is none.
     func fail(_ error: DaybookError) {
@@ -86,28 +100,50 @@ final class TransactionScope: Sendable {
         }
     }
 
-    /// Takes no more records from now on and says who takes part; throws what is known to have failed, or `refusal` from the
+    /// What is to be written before a transaction can be committed.
+    struct Content: Sendable {
+        let accumulators: [Accumulator]
+        /// In the order of the groups' names.
+        let commits: [GroupCommit]
+    }
+
+    /// Takes no more records from now on and says what there is; throws what is known to have failed, or `refusal` from the
     /// second time on.
-    func seal() throws(DaybookError) -> [Accumulator] {
-        try state.withLock { state -> Result<[Accumulator], DaybookError> in
+    func seal() throws(DaybookError) -> Content {
+        try state.withLock { state -> Result<Content, DaybookError> in
             if let error = state.failure ?? state.refusal { return .failure(error) }
             state.refusal = .transactionEnded(transactionalID)
             _ = phase.compareExchange(expected: .open, desired: .sealed, ordering: .acquiringAndReleasing)
-            return .success(state.accumulators)
+            state.isCommitting = true
+            let commits = state.commits.sorted { $0.key < $1.key }.map(\.value)
+            return .success(Content(accumulators: state.accumulators, commits: commits))
         }.get()
     }
 
     /// Takes nothing any more: whoever comes is told `refusal`, unless somebody has closed it for another reason before.
-    /// Returns who took part; nobody from the second time on.
+    /// Returns where it has to end; nowhere from the second time on.
     @discardableResult
-    func close(_ refusal: DaybookError) -> [Accumulator] {
+    func close(_ refusal: DaybookError) -> [TransactionPart] {
         state.withLock { state in
             if phase.exchange(.closed, ordering: .acquiringAndReleasing) != .closed { state.refusal = refusal }
-            defer { state.accumulators = [] }
-            return state.accumulators
+            defer { (state.accumulators, state.commits) = ([], [:]) }
+            let parts = state.accumulators.map { TransactionPart(partition: $0.partition) }
+            // What no commit has been asked for has not been written either.
+            return parts + (state.isCommitting ? state.commits.values.map { TransactionPart($0.committer) } : [])
         }
     }
 
     /// What did not get into the log, if anything.
     var failure: DaybookError? { state.withLock { $0.failure } }
+}
+
+/// A partition in which a transaction ends.
+struct TransactionPart: Sendable {
+    let partition: Partition
+    /// Who keeps the commits of groups that wait there for the end; nil in partitions of users' topics.
+    let keeper: Daybook?
+
+    init(partition: Partition) { (self.partition, keeper) = (partition, nil) }
+
+    init(_ committer: OffsetCommitter) { (partition, keeper) = (committer.shard.partition, committer.daybook) }
 }

@@ -83,8 +83,8 @@ final class TransactionalCore: Sendable {
 
 /// One transaction. May be used from several tasks; after its end it takes nothing any more.
 public final class Transaction: Sendable {
-    private let core: TransactionalCore
-    private let scope: TransactionScope
+    let core: TransactionalCore
+    let scope: TransactionScope
 
     init(_ core: TransactionalCore, _ scope: TransactionScope) {
         self.core = core
@@ -117,15 +117,17 @@ public final class Transaction: Sendable {
     /// transaction is over already. Cancellation of the task is not looked at.
     @discardableResult
     public func commit() async throws -> FlushSummary {
-        let accumulators: [Accumulator]
+        let content: TransactionScope.Content
         do throws(DaybookError) {
-            accumulators = try scope.seal()
+            content = try scope.seal()
         } catch {
             guard let failure = scope.failure else { throw error }
             await abort()
             throw DaybookError.transactionAborted(core.entry.id, because: failure)
         }
-        let failure = await settle(accumulators)
+        let failure = await settle(content)
+        // Somebody else may have ended it meanwhile, which has had consequences of its own.
+        if let refusal = scope.batchRefusal { throw refusal }
         if let failure = scope.failure ?? failure {
             await abort()
             throw DaybookError.transactionAborted(core.entry.id, because: failure)
@@ -141,17 +143,18 @@ public final class Transaction: Sendable {
     }
 
     /// Makes everything in the transaction durable, in all partitions side by side; returns what kept it from being so.
-    private func settle(_ accumulators: [Accumulator]) async -> DaybookError? {
-        if accumulators.isEmpty { return nil }
+    private func settle(_ content: TransactionScope.Content) async -> DaybookError? {
+        let count = content.accumulators.count + content.commits.count
+        if count == 0 { return nil }
         let first = Mutex<DaybookError?>(nil)
         await withCheckedContinuation { continuation in
-            let countdown = Countdown(accumulators.count) { continuation.resume() }
-            for accumulator in accumulators {
-                accumulator.settle { error in
-                    if let error { first.withLock { $0 = $0 ?? error } }
-                    countdown.arrive()
-                }
+            let countdown = Countdown(count) { continuation.resume() }
+            let arrive: @Sendable (DaybookError?) -> Void = { error in
+                if let error { first.withLock { $0 = $0 ?? error } }
+                countdown.arrive()
             }
+            for accumulator in content.accumulators { accumulator.settle(arrive) }
+            append(content.commits, arrive)
         }
         return first.withLock { $0 }
     }

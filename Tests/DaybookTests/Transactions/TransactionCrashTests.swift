@@ -20,7 +20,8 @@ import Testing
         func note(_ number: Int, isCommitted: Bool?) { outcomes.withLock { $0[number] = isCommitted } }
     }
 
-    /// Four transactions over three partitions: committed, aborted by its body, committed in more than one batch, left open.
+    /// Four transactions over three partitions and the offsets of a group: committed, aborted by its body, committed in more than
+    /// one batch, left open.
     private static func live(
         _ daybook: Daybook, _ disk: SimulatedDisk, _ durability: Durability, _ told: Told
     ) async throws {
@@ -36,6 +37,8 @@ import Testing
                         try await transaction.send(record, to: "orders", partition: partition)
                     }
                 }
+                let place = OffsetCommit(Offset(Int64(number) + 1))
+                try await transaction.commit(group: "billing", offsets: [try partition(0, of: "input"): place])
                 switch number {
                 case 1: await transaction.abort()
                 case 3: try await daybook.flush()
@@ -52,7 +55,7 @@ import Testing
 
     /// Opens the directory and sees to it that every transaction is whole. `isKept`: what was told is still true.
     private func check(_ disk: SimulatedDisk, _ told: [Int: Bool], isKept: Bool, _ comment: Comment) throws {
-        let found = try onOneThread(disk) { daybook, _ in
+        let (found, place) = try onOneThread(disk) { daybook, _ in
             #expect(!daybook.hasOpenTransactions, comment)
             var found: [[String]] = []
             for number in 0..<Self.partitions {
@@ -66,11 +69,13 @@ import Testing
                 try await $0.send(Record(key: "k", value: "next"), to: "orders", partition: 1)
             }
             #expect(try await daybook.committed(1) == found[1] + ["next"], comment)
-            return found
+            return (found, try await daybook.committedOffsets(group: "billing")[try partition(0, of: "input")]?.offset)
         }
         #expect(Set(found).count == 1, "\(comment): a part is committed: \(found)")
         let committed = Set(found[0].compactMap { Int($0) })
         #expect(found[0] == [0, 2, 2, 2].filter { committed.contains($0) }.map(String.init), comment)
+        // The group is where the last committed transaction has put it.
+        #expect(place == committed.max().map { Offset(Int64($0) + 1) }, comment)
         for (number, isCommitted) in told where isKept || !isCommitted {
             #expect(committed.contains(number) == isCommitted, "\(comment): transaction \(number) of \(found[0])")
         }
@@ -84,6 +89,9 @@ import Testing
         let disk = SimulatedDisk(seed: UInt64(number))
         let told = Told()
         let isLongEnough = try onOneThread(disk, partitions: Int(Self.partitions)) { daybook, _ in
+            try await daybook.createTopic("input")
+            try await daybook.append(
+                (0..<5).map { Record(key: "k", value: "\($0)") }, to: try partition(0, of: "input"))
             disk.crash(at: disk.callsCount + number)
             try await Self.live(daybook, disk, durability, told)
             defer { disk.crash() }

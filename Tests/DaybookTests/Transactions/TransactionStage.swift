@@ -64,13 +64,14 @@ extension Daybook {
 
 /// Runs `body` with a daybook on `disk`, on one thread and in virtual time, and closes it unless the disk is down.
 func onOneThread<R: Sendable>(
-    _ disk: SimulatedDisk, seed: UInt64? = nil, partitions: Int = 3,
+    _ disk: SimulatedDisk, seed: UInt64? = nil, partitions: Int = 3, internalPartitions: Int = 8,
     _ body: @escaping @Sendable (Daybook, SimulationLoop) async throws -> R
 ) throws -> R {
     let loop = SimulationLoop(clock: disk.clock, seed: seed)
     var configuration = Configuration().with(disk: disk)
     configuration.executor = loop
     configuration.housekeeping.isAutomatic = false
+    configuration.internalTopicPartitions = internalPartitions
     let settings = configuration
     return try loop.run {
         let daybook = try await Daybook.open("/data", configuration: settings)
