@@ -28,3 +28,16 @@ extension Producer {
         try await close()
     }
 }
+
+extension TransactionalProducer: Service {}
+
+extension TransactionalProducer {
+    /// Waits for the group to shut down, then aborts the transaction that is open, if there is one, and takes no more.
+    ///
+    /// Whoever sends should end its transaction when the group begins to shut down: what is not committed is done again by the
+    /// next process.
+    public func run() async throws {
+        try? await gracefulShutdown()  // throws only when the task is cancelled, which is no reason not to close
+        await close()
+    }
+}

@@ -49,6 +49,17 @@ public struct EngineLog: EngineObserver {
             ])
     }
 
+    public func didEndTransaction(_ end: TransactionObservation) {
+        // Whoever commits or aborts knows it; the others are told when they come, which may be never.
+        let isExpected = end.outcome == .committed || end.outcome == .aborted
+        logger.log(
+            level: isExpected ? .trace : .debug, "transaction ended",
+            metadata: [
+                "outcome": "\(end.outcome.rawValue)", "partitions": "\(end.partitionsCount)",
+                "duration": "\(end.duration)",
+            ])
+    }
+
     public func didKeepHouse(_ report: HousekeepingReport) {
         for finding in report.findings {
             logger.debug(

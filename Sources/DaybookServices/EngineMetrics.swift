@@ -15,6 +15,7 @@ internal import Synchronization
 /// | `daybook_append_seconds` | timer | topic |
 /// | `daybook_flush_seconds`, `daybook_flush_failures_total` | timer, counter | topic |
 /// | `daybook_bytes_read_total`, `daybook_read_seconds` | counter, timer | topic |
+/// | `daybook_transactions_total`, `daybook_transaction_seconds` | counter, timer | outcome |
 /// | `daybook_housekeeping_findings_total` | counter | topic, kind |
 ///
 /// Bytes are those on disk, compressed. A metric is made when it first counts something, and a topic's go on counting when a
@@ -49,6 +50,13 @@ public final class EngineMetrics: EngineObserver {
         let metrics = metrics(read.topicPartition)
         metrics.bytesRead.increment(by: read.bytes)
         metrics.read.record(duration: read.duration)
+    }
+
+    public func didEndTransaction(_ end: TransactionObservation) {
+        let dimensions = [("outcome", end.outcome.rawValue)]
+        Counter(label: "daybook_transactions_total", dimensions: dimensions, factory: factory).increment()
+        Metrics.Timer(label: "daybook_transaction_seconds", dimensions: dimensions, factory: factory)
+            .record(duration: end.duration)
     }
 
     public func didKeepHouse(_ report: HousekeepingReport) {

@@ -5,6 +5,7 @@ import Daybook
 import DaybookServices
 import DaybookTesting
 import Logging
+import MetricsTestKit
 import ServiceLifecycle
 import Testing
 
@@ -51,5 +52,35 @@ struct ServiceTests {
         let again = try await Daybook.open(directory.path)
         #expect(again.recovery.wasClosedCleanly)
         try await again.close()
+    }
+
+    @Test func `A group that shuts down aborts the transaction that is open, and keeps those that were committed`()
+        async throws
+    {
+        let directory = try TemporaryDirectory()
+        let metrics = TestMetrics()
+        var configuration = Configuration()
+        configuration.observer = EngineMetrics(factory: metrics)
+        let daybook = try await Daybook.open(directory.path, configuration: configuration)
+        try await daybook.createTopic("orders")
+        let producer = try await daybook.makeTransactionalProducer(id: "orders")
+        let group = ServiceGroup(services: [daybook, producer], logger: Logger(label: "test"))
+        async let running: Void = group.run()
+        try await producer.transaction { try await $0.send(Record(key: "a", value: "committed"), to: "orders") }
+        let open = try await producer.begin()
+        try await open.send(Record(key: "b", value: "open"), to: "orders")
+        await group.triggerGracefulShutdown()
+        try await running
+
+        let again = try await Daybook.open(directory.path)
+        let orders = try TopicPartition(topic: TopicName("orders"), partition: 0)
+        let batches = try await again.read(orders, from: .zero).batches
+        #expect(try batches.flatMap { try $0.records() }.map { $0.record.value } == [Array("committed".utf8)])
+        try await again.close()
+        for outcome in ["committed", "aborted"] {
+            let counter = try metrics.expectCounter("daybook_transactions_total", [("outcome", outcome)])
+            #expect(counter.values == [1])
+        }
+        #expect(try metrics.expectTimer("daybook_transaction_seconds", [("outcome", "committed")]).values.count == 1)
     }
 }

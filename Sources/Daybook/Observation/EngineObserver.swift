@@ -17,6 +17,8 @@ public protocol EngineObserver: Sendable {
     func didFlush(_ flush: FlushObservation)
     /// A read has ended.
     func didRead(_ read: ReadObservation)
+    /// A transaction has been committed or given up.
+    func didEndTransaction(_ end: TransactionObservation)
     /// A pass of housekeeping has ended.
     func didKeepHouse(_ report: HousekeepingReport)
 }
@@ -26,6 +28,7 @@ extension EngineObserver {
     public func didRefuse(_ topicPartition: TopicPartition, _ error: DaybookError) {}
     public func didFlush(_ flush: FlushObservation) {}
     public func didRead(_ read: ReadObservation) {}
+    public func didEndTransaction(_ end: TransactionObservation) {}
     public func didKeepHouse(_ report: HousekeepingReport) {}
 }
 
@@ -75,6 +78,10 @@ public struct EngineObservers: EngineObserver {
     public func didFlush(_ flush: FlushObservation) { for observer in observers { observer.didFlush(flush) } }
 
     public func didRead(_ read: ReadObservation) { for observer in observers { observer.didRead(read) } }
+
+    public func didEndTransaction(_ end: TransactionObservation) {
+        for observer in observers { observer.didEndTransaction(end) }
+    }
 
     public func didKeepHouse(_ report: HousekeepingReport) {
         for observer in observers { observer.didKeepHouse(report) }

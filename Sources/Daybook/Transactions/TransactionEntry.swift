@@ -49,15 +49,17 @@ final class TransactionEntry: Sendable {
         var freshID: ProducerID?
         while true {
             try requireOpen()
-            let (admission, partitions) = state.withLock {
-                state -> (TransactionStateMachine.Admission, MarkedPartitions) in
+            let (admission, partitions, fenced) = state.withLock {
+                state -> (TransactionStateMachine.Admission, MarkedPartitions, TransactionScope?) in
+                let fenced = state.scope
                 let partitions = giveUp(&state, .producerFenced(id))
                 let admission = state.machine.admit(
                     freshID: freshID, timeout: Int32(clamping: timeout.milliseconds),
                     givingUp: partitions.keys.sorted(), now: now)
                 if case .write = admission { state.timeout = timeout }
-                return (admission, partitions)
+                return (admission, partitions, fenced)
             }
+            if let fenced { log.observeEnd(.fenced, of: fenced, partitionsCount: partitions.count) }
             switch admission {
             case .write(let value):
                 let error: DaybookError? = await withCheckedContinuation { continuation in
@@ -91,9 +93,11 @@ final class TransactionEntry: Sendable {
             let beginning = state.withLock { state in
                 let beginning = state.machine.begin(incarnation, freshID: freshID, now: now)
                 if case .begun(let number, let producer, let epoch) = beginning {
+                    let began = log.services.clock.elapsed()
                     state.scope = TransactionScope(
-                        transactionalID: id, incarnation: incarnation, number: number, producer: producer, epoch: epoch)
-                    state.deadline = log.services.clock.elapsed() + state.timeout
+                        transactionalID: id, incarnation: incarnation, number: number, producer: producer, epoch: epoch,
+                        began: began)
+                    state.deadline = began + state.timeout
                     setTimer(&state)
                 }
                 return (beginning, state.scope)
@@ -126,6 +130,7 @@ final class TransactionEntry: Sendable {
             }
             guard let value else {
                 change { _ in }
+                if refusal == nil { log.observeEnd(.committed, of: scope, partitionsCount: 0) }
                 return answer(refusal)
             }
             let hasFailedBefore = log.withLog { $0.poison != nil }
@@ -136,6 +141,7 @@ final class TransactionEntry: Sendable {
                         return answer(.transactionInDoubt(self.id, because: error))
                     }
                     let marks = self.change { $0.decided(.refused) }
+                    self.log.observeEnd(.aborted, of: scope, partitionsCount: partitions.count)
                     self.write(marks, in: partitions) { answer(.transactionAborted(self.id, because: error)) }
                 } else if !waitsForFlushes {
                     answer(nil)
@@ -146,6 +152,7 @@ final class TransactionEntry: Sendable {
                     return answer(.transactionInDoubt(self.id, because: error))
                 }
                 let marks = self.change { $0.decided(.durable) }
+                self.log.observeEnd(.committed, of: scope, partitionsCount: partitions.count)
                 self.write(marks, in: partitions) { answer(nil) }
             }
         }
@@ -171,10 +178,14 @@ final class TransactionEntry: Sendable {
     private func abort(
         _ scope: TransactionScope, _ refusal: DaybookError, _ completion: @escaping @Sendable () -> Void
     ) {
-        let (marks, partitions) = state.withLock { state -> (TransactionMarks?, MarkedPartitions) in
-            guard state.scope === scope else { return (nil, [:]) }
+        let (marks, partitions, isOurs) = state.withLock { state -> (TransactionMarks?, MarkedPartitions, Bool) in
+            guard state.scope === scope else { return (nil, [:], false) }
             let partitions = giveUp(&state, refusal)
-            return (state.machine.abort(partitions.keys.sorted()), partitions)
+            return (state.machine.abort(partitions.keys.sorted()), partitions, true)
+        }
+        if isOurs {
+            let outcome: TransactionObservation.Outcome = refusal.code == .transactionTimedOut ? .timedOut : .aborted
+            log.observeEnd(outcome, of: scope, partitionsCount: partitions.count)
         }
         write(marks, in: partitions, completion)
     }

@@ -11,6 +11,8 @@ final class TransactionScope: Sendable {
     let number: Int
     let producer: ProducerID
     let epoch: Int16
+    /// When it began, on the clock that never jumps.
+    let began: Duration
 
     /// Looked at for each record and each batch.
     private enum Phase: UInt8, AtomicRepresentable {
@@ -35,12 +37,15 @@ final class TransactionScope: Sendable {
         var refusal: DaybookError?
     }
 
-    init(transactionalID: String, incarnation: Int, number: Int, producer: ProducerID, epoch: Int16) {
+    init(
+        transactionalID: String, incarnation: Int, number: Int, producer: ProducerID, epoch: Int16, began: Duration
+    ) {
         self.transactionalID = transactionalID
         self.incarnation = incarnation
         self.number = number
         self.producer = producer
         self.epoch = epoch
+        self.began = began
     }
 
     // MARK: on the way of a record
