@@ -51,4 +51,12 @@ extension DaybookError {
             "The last transaction of \"\(id)\" can only be finished when the directory is opened again, because the disk has "
                 + "failed a partition of it; open the directory again")
     }
+
+    static func transactionUnfinished(_ id: String, because cause: DaybookError) -> DaybookError {
+        DaybookError(
+            cause.code,
+            "The last transaction of \"\(id)\" is decided, but its end cannot be written, which is tried again ten times a second; "
+                + "begin the next one when the cause is mended: \(cause)",
+            topicPartition: cause.topicPartition, cause: cause)
+    }
 }

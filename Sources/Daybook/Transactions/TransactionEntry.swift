@@ -25,9 +25,11 @@ final class TransactionEntry: Sendable {
         var isTimerSet = false
         /// Markers that were refused, and are tried again in a while.
         var retriesCount = 0
+        /// Why, when they have been refused for so long that nobody should wait for them.
+        var hindrance: DaybookError?
         var isClosing = false
         /// Who waits for the machine to be done with something.
-        var waiters: [CheckedContinuation<Void, Never>] = []
+        var waiters: [CheckedContinuation<DaybookError?, Never>] = []
     }
 
     init(
@@ -77,7 +79,7 @@ final class TransactionEntry: Sendable {
                 await withCheckedContinuation { continuation in
                     write(marks, in: partitions) { continuation.resume() }
                 }
-            case .wait: await waitForChange()
+            case .wait: try await waitForChange()
             case .suspended: throw .transactionsSuspended(id)
             }
         }
@@ -106,7 +108,7 @@ final class TransactionEntry: Sendable {
             case (.begun, let scope?): return scope
             case (.begun, nil): preconditionFailure("a transaction that has begun has a scope")
             case (.needsProducerID, _): freshID = try await daybook.takeProducerID()
-            case (.wait, _): await waitForChange()
+            case (.wait, _): try await waitForChange()
             case (.isOpen, _): throw .transactionOpen(id)
             case (.fenced, _): throw .producerFenced(id)
             case (.suspended, _): throw .transactionsSuspended(id)
@@ -198,7 +200,7 @@ final class TransactionEntry: Sendable {
             return state.scope
         }
         if let scope { await abort(scope, .closed) }
-        await waitForChange()
+        _ = await hindranceToChange()
     }
 
     // MARK: steps
@@ -253,22 +255,25 @@ final class TransactionEntry: Sendable {
         }
     }
 
-    private func mark(_ part: TransactionPart, _ marks: TransactionMarks, _ tried: @escaping @Sendable () -> Void) {
+    private func mark(
+        _ part: TransactionPart, _ marks: TransactionMarks, attempt: Int = 1, _ tried: @escaping @Sendable () -> Void
+    ) {
         let request = MarkRequest(
             kind: marks.kind, producer: marks.producer, epoch: marks.epoch, coordinatorEpoch: coordinatorEpoch
         ) { error in
-            self.finish(part, marks, error)
+            self.finish(part, marks, attempt, error)
             tried()
         }
         part.partition.submit(.mark(request))
     }
 
-    private func finish(_ part: TransactionPart, _ marks: TransactionMarks, _ error: DaybookError?) {
+    private func finish(_ part: TransactionPart, _ marks: TransactionMarks, _ attempt: Int, _ error: DaybookError?) {
         let topicPartition = part.partition.topicPartition
-        switch error?.code {
-        case nil:
+        guard let error else {
             part.keeper?.endTransaction(marks.kind, of: marks.producer, in: topicPartition)
-            marked(topicPartition, isLeft: false)
+            return marked(topicPartition, isLeft: false)
+        }
+        switch error.code {
         case .unknownTopic, .producerFenced:
             // Gone with the topic, or overtaken by whoever has the id now.
             marked(topicPartition, isLeft: false)
@@ -279,15 +284,27 @@ final class TransactionEntry: Sendable {
                 return state.isClosing
             }
             if isClosing { return marked(topicPartition, isLeft: true) }
+            if attempt >= Self.patience { tell(.transactionUnfinished(id, because: error)) }
             log.services.timer.schedule(after: Self.pause) {
                 self.state.withLock { $0.retriesCount -= 1 }
-                self.mark(part, marks) {}
+                self.mark(part, marks, attempt: attempt + 1) {}
             }
         }
     }
 
     /// Between two attempts to write a marker.
     private static let pause = Duration.milliseconds(100)
+    /// After so many attempts nobody waits for it any more.
+    private static let patience = 50
+
+    private func tell(_ hindrance: DaybookError) {
+        let waiters = state.withLock { state in
+            state.hindrance = hindrance
+            defer { state.waiters = [] }
+            return state.waiters
+        }
+        for waiter in waiters { waiter.resume(returning: hindrance) }
+    }
 
     private func marked(_ topicPartition: TopicPartition, isLeft: Bool) {
         let progress = change { $0.marked(topicPartition, isLeft: isLeft, now: now) }
@@ -324,57 +341,31 @@ final class TransactionEntry: Sendable {
     /// Changes the machine and calls those who wait for it to be done.
     @discardableResult
     private func change<R: Sendable>(_ body: (inout TransactionStateMachine) -> R) -> R {
-        let (result, waiters) = state.withLock { state -> (R, [CheckedContinuation<Void, Never>]) in
+        let (result, waiters) = state.withLock { state -> (R, [CheckedContinuation<DaybookError?, Never>]) in
             let result = body(&state.machine)
             guard !state.machine.isBusy else { return (result, []) }
-            defer { state.waiters = [] }
+            defer { (state.waiters, state.hindrance) = ([], nil) }
             return (result, state.waiters)
         }
-        for waiter in waiters { waiter.resume() }
+        for waiter in waiters { waiter.resume(returning: nil) }
         return result
     }
 
-    /// Returns when nothing is under way, or, in a daybook that closes, nothing that will come to an end.
-    private func waitForChange() async {
+    /// Returns when nothing is under way; throws when what is under way may never come to its end.
+    private func waitForChange() async throws(DaybookError) {
+        if let hindrance = await hindranceToChange() { throw hindrance }
+    }
+
+    /// Returns nil when nothing is under way, or, in a daybook that closes, nothing that will come to an end.
+    private func hindranceToChange() async -> DaybookError? {
         await withCheckedContinuation { continuation in
-            let isBusy = state.withLock { state in
-                let isBusy = state.machine.isBusy && !(state.isClosing && state.retriesCount > 0)
-                if isBusy { state.waiters.append(continuation) }
-                return isBusy
+            let answer = state.withLock { state -> DaybookError?? in
+                if !state.machine.isBusy || (state.isClosing && state.retriesCount > 0) { return .some(nil) }
+                if let hindrance = state.hindrance { return hindrance }
+                state.waiters.append(continuation)
+                return nil
             }
-            if !isBusy { continuation.resume() }
+            if let answer { continuation.resume(returning: answer) }
         }
-    }
-}
-
-/// Calls back once, whoever comes first.
-private final class Once: Sendable {
-    private let completion: Mutex<(@Sendable (DaybookError?) -> Void)?>
-
-    init(_ completion: @escaping @Sendable (DaybookError?) -> Void) { self.completion = Mutex(completion) }
-
-    func callAsFunction(_ error: DaybookError?) {
-        let completion = completion.withLock { completion in
-            defer { completion = nil }
-            return completion
-        }
-        completion?(error)
-    }
-}
-
-/// Calls back when so many have arrived.
-final class Countdown: Sendable {
-    private let remaining: Atomic<Int>
-    private let completion: @Sendable () -> Void
-
-    /// `count` is at least one.
-    init(_ count: Int, _ completion: @escaping @Sendable () -> Void) {
-        precondition(count > 0, "nobody would call back")
-        remaining = Atomic(count)
-        self.completion = completion
-    }
-
-    func arrive() {
-        if remaining.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0 { completion() }
     }
 }

@@ -48,7 +48,7 @@ public final class TransactionalProducer: Sendable {
     ///
     /// Throws `.transactionOpen` while the producer has one open, `.producerFenced` when another producer has been made with
     /// the same id, `.partitionFailed` when the last transaction cannot be finished before the directory is opened again,
-    /// and `.closed`.
+    /// `.diskFull` or `.inputOutput` when its end could not be written for five seconds (it is tried on), and `.closed`.
     public func begin() async throws -> Transaction {
         try await core.shared.enter()
         let transaction = Transaction(core, try await core.entry.begin(incarnation, core.shared.daybook))

@@ -9,6 +9,9 @@ import Testing
 
 @Suite struct TransactionModelTests {
     private static let partitions = Int32(3)
+    private static let ids = 3
+
+    private static func input() throws -> TopicPartition { try partition(0, of: "input") }
 
     /// How a transaction ended, as far as its client knows.
     private enum Outcome: Hashable {
@@ -21,6 +24,10 @@ import Testing
     private final class History: Sendable {
         struct Entry {
             var values: [Set<String>] = Array(repeating: [], count: Int(TransactionModelTests.partitions))
+            /// Which of the transactional ids.
+            let id: Int
+            /// It also says how far the group of that id has come: behind the input's record with the transaction's number.
+            var hasOffset = false
             var outcome = Outcome.notCommitted
         }
 
@@ -29,9 +36,9 @@ import Testing
         var entries: [Entry] { state.withLock { $0.entries } }
         var errors: [DaybookError.Code: Int] { state.withLock { $0.errors } }
 
-        func begin() -> Int {
+        func begin(_ id: Int) -> Int {
             state.withLock { state in
-                state.entries.append(Entry())
+                state.entries.append(Entry(id: id))
                 return state.entries.count - 1
             }
         }
@@ -39,6 +46,8 @@ import Testing
         func add(_ value: String, _ partition: Int32, to number: Int) {
             state.withLock { _ = $0.entries[number].values[Int(partition)].insert(value) }
         }
+
+        func addOffset(to number: Int) { state.withLock { $0.entries[number].hasOffset = true } }
 
         func end(_ number: Int, _ outcome: Outcome) { state.withLock { $0.entries[number].outcome = outcome } }
 
@@ -73,22 +82,28 @@ import Testing
 
         private func useProducer(_ generator: inout SeededGenerator) async throws {
             let settings = ProducerConfiguration(batchSize: .bytes(120), durability: durability)
-            let producer = try await daybook.makeTransactionalProducer(
-                id: "id \(Int.random(in: 0..<3, using: &generator))", settings, timeout: .seconds(4))
+            let id = Int.random(in: 0..<TransactionModelTests.ids, using: &generator)
+            let producer = try await daybook.makeTransactionalProducer(id: "id \(id)", settings, timeout: .seconds(4))
             for _ in 0..<Int.random(in: 1...4, using: &generator) {
                 let choice = Int.random(in: 0..<8, using: &generator)
                 if choice == 0 {
-                    try await sendInCancelledTask(producer)
+                    try await sendInCancelledTask(producer, id)
                     continue
                 }
                 let transaction = try await producer.begin()
-                let number = history.begin()
+                let number = history.begin(id)
                 for index in 0..<Int.random(in: 1...8, using: &generator) {
                     let partition = Int32.random(in: 0..<TransactionModelTests.partitions, using: &generator)
                     try await send("\(number)/\(index)", partition, number, transaction)
                     if Int.random(in: 0..<6, using: &generator) == 0 {
                         await loop.pass(.milliseconds(Int64.random(in: 0...3000, using: &generator)))
                     }
+                }
+                if Bool.random(using: &generator) {
+                    history.addOffset(to: number)
+                    try await transaction.commit(
+                        group: "group \(id)",
+                        offsets: [TransactionModelTests.input(): OffsetCommit(Offset(Int64(number) + 1))])
                 }
                 // Some are forgotten, and aborted by time or by the next producer.
                 if choice == 1 { return }
@@ -112,11 +127,11 @@ import Testing
             }
         }
 
-        private func sendInCancelledTask(_ producer: TransactionalProducer) async throws {
+        private func sendInCancelledTask(_ producer: TransactionalProducer, _ id: Int) async throws {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     try await producer.transaction { transaction in
-                        let number = history.begin()
+                        let number = history.begin(id)
                         try await send("\(number)/cancelled", 0, number, transaction)
                     }
                 }
@@ -137,6 +152,10 @@ import Testing
         // What is only in the page cache may be lost by a power cut, which the history could not tell from a fault.
         let durability: Durability = ending == .powerCut || Bool.random(using: &generator) ? .durable : .osCache
         try onOneThread(disk, seed: seed, partitions: Int(Self.partitions)) { daybook, loop in
+            if !daybook.topics.contains(where: { $0.name.description == "input" }) {
+                try await daybook.createTopic("input")
+                try await daybook.append((0..<2000).map { Record(key: nil, value: "\($0)") }, to: Self.input())
+            }
             if ending != .close { disk.crash(at: disk.callsCount + crash) }
             await withTaskGroup(of: Void.self) { group in
                 for name in 0..<4 {
@@ -156,13 +175,17 @@ import Testing
 
     /// Compares the logs with what the clients know; what they do not know has to be one or the other from now on.
     private func check(_ disk: SimulatedDisk, _ history: History, _ comment: Comment) throws {
-        let found = try onOneThread(disk) { daybook, _ in
+        let (found, places) = try onOneThread(disk) { daybook, _ in
             #expect(!daybook.hasOpenTransactions, comment)
             var found: [[String]] = []
             for number in 0..<Self.partitions {
                 found.append(try await TransactionJudge(daybook, try partition(number)).committed)
             }
-            return found
+            var places: [Offset?] = []
+            for id in 0..<Self.ids {
+                places.append(try await daybook.committedOffsets(group: "group \(id)")[Self.input()]?.offset)
+            }
+            return (found, places)
         }
         let sets = found.map { Set($0) }
         for (number, entry) in history.entries.enumerated() {
@@ -175,6 +198,10 @@ import Testing
                 #expect(isAbsent.allSatisfy { $0 }, "\(comment): a part of transaction \(number) is there")
                 history.end(number, .notCommitted)
             }
+        }
+        for (id, place) in places.enumerated() {
+            let last = history.entries.lastIndex { $0.id == id && $0.hasOffset && $0.outcome == .committed }
+            #expect(place == last.map { Offset(Int64($0) + 1) }, "\(comment): group \(id)")
         }
         for values in found {
             #expect(values.count == Set(values).count, comment)

@@ -276,6 +276,25 @@ import Testing
         }
     }
 
+    @Test func `While the disk refuses a marker nobody waits for ever, and somebody who comes later can go on`() throws
+    {
+        let disk = SimulatedDisk()
+        try onOneThread(disk) { daybook, loop in
+            let producer = try await daybook.makeTransactionalProducer(id: "invoicing")
+            let transaction = try await producer.begin()
+            try await transaction.send(record("a"), to: "orders", partition: 0)
+            disk.inject(Fault(.fail(.noSpace), [.write], calls: 1..<200) { $0.string.contains("orders-0") })
+            try await transaction.commit()
+            await expect(code: .diskFull) { try await producer.begin() }
+            #expect(loop.clock.elapsed() >= .seconds(4))
+            await expect(code: .diskFull) { try await daybook.makeTransactionalProducer(id: "invoicing") }
+            disk.heal()
+            await loop.pass(.seconds(1))
+            try await producer.transaction { try await $0.send(record("b"), to: "orders", partition: 0) }
+            #expect(try await daybook.committed(0) == ["a", "b"])
+        }
+    }
+
     @Test func `Closing the daybook aborts what is open, and the producer says so`() async throws {
         try await withDirectory { directory in
             var daybook = try await Daybook.open(directory)
