@@ -67,7 +67,7 @@ extension Daybook {
         let oldest = backlog?.oldest
         return GroupPosition(
             topicPartition: topicPartition, committed: committed, logStartOffset: offsets?.logStartOffset ?? .zero,
-            endOffset: backlog?.limit ?? offsets?.highWatermark ?? .zero, lag: backlog?.recordsCount,
+            endOffset: backlog?.limit ?? offsets?.lastStableOffset ?? .zero, lag: backlog?.recordsCount,
             oldestUnprocessed: oldest,
             oldestAge: oldest.map { .milliseconds(max(0, $0.milliseconds(until: now))) },
             progress: .evaluate(entry.window, waiting: oldest, now: now), member: member, problem: problem)

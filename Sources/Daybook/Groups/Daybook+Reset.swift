@@ -53,7 +53,9 @@ extension Daybook {
         default: found = nil
         }
         return target.move(
-            of: topicPartition, from: old, in: ResetRange(start: offsets.logStartOffset, end: offsets.highWatermark),
+            of: topicPartition, from: old,
+            in: ResetRange(
+                start: offsets.logStartOffset, stable: offsets.lastStableOffset, end: offsets.highWatermark),
             found: found)
     }
 }

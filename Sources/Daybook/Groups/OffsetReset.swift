@@ -13,7 +13,7 @@ public enum OffsetResetTarget: Hashable, Sendable {
     case appendTime(Timestamp)
     /// At the first record that there is.
     case beginning
-    /// Behind the last record that is durable now.
+    /// Behind the last record that readers of committed records get now.
     case end
     /// So many offsets further on, or with a negative number back, but not out of the log. From the end where nothing has been
     /// committed.
@@ -48,6 +48,9 @@ public struct OffsetResetPlan: Hashable, Sendable {
 /// The bounds of a log between which a group can be put.
 struct ResetRange: Hashable, Sendable {
     var start: Offset
+    /// How far readers of committed records get now: what an open transaction has written lies behind it.
+    var stable: Offset
+    /// Nothing behind it is durable.
     var end: Offset
 }
 
@@ -59,11 +62,11 @@ extension OffsetResetTarget {
         let wish: Offset =
             switch self {
             case .offset(let offset): offset
-            case .timestamp, .appendTime: found ?? range.end
+            case .timestamp, .appendTime: found ?? range.stable
             case .beginning: range.start
-            case .end: range.end
-            case .shift(let distance): (old?.offset ?? range.end).shifted(by: distance)
-            case .current: old?.offset ?? range.end
+            case .end: range.stable
+            case .shift(let distance): (old?.offset ?? range.stable).shifted(by: distance)
+            case .current: old?.offset ?? range.stable
             }
         let place = min(max(wish, range.start), range.end)
         return OffsetResetPlan.Move(

@@ -15,14 +15,21 @@ struct Backlog: Hashable, Sendable {
 }
 
 extension Partition {
-    /// What a reader of committed records gets from `offset` on. Blocks.
+    /// What a reader of committed records gets from `offset` on. Blocks. Reads the first batch of it, and otherwise only
+    /// what the sums of segments do not tell: those at either end in which compaction, transactions or damage have left gaps.
     func backlogBlocking(from offset: Offset) throws(DaybookError) -> Backlog {
-        var backlog = Backlog(limit: withLog { $0.limit(.durable) })
+        var backlog = Backlog(limit: withLog { $0.limit(.committed) })
         var next = max(offset, withLog { $0.logStartOffset })
         while next < backlog.limit {
-            let result = try readBlocking(from: next, maximumBytes: 1 << 20, isolation: .durable)
+            if backlog.oldest != nil, let counted = try countCommitted(from: next, to: backlog.limit) {
+                backlog.recordsCount += counted.count
+                next = counted.nextOffset
+                continue
+            }
+            let maximumBytes = backlog.oldest == nil ? 1 : 1 << 20
+            let result = try readBlocking(from: next, maximumBytes: maximumBytes, isolation: .committed)
             if result.isEmpty { break }
-            for batch in result.batches where !batch.isControl {
+            for batch in result.batches where batch.baseOffset < backlog.limit {
                 let count = batch.baseOffset >= next ? batch.recordsCount : count(in: batch, from: next)
                 if count > 0, backlog.oldest == nil { backlog.oldest = batch.appendTime }
                 backlog.recordsCount += Int64(count)
@@ -30,6 +37,12 @@ extension Partition {
             next = result.nextOffset
         }
         return backlog
+    }
+
+    private func countCommitted(
+        from offset: Offset, to limit: Offset
+    ) throws(DaybookError) -> (count: Int64, nextOffset: Offset)? {
+        try onLog { log throws(StorageError) in try log.countCommitted(from: offset, to: limit) }
     }
 
     private func count(in batch: RecordBatch, from offset: Offset) -> Int {

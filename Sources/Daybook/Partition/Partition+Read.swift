@@ -105,7 +105,8 @@ extension Partition {
         }
     }
 
-    private func onLog<R: Sendable>(_ body: (PartitionLog) throws(StorageError) -> R) throws(DaybookError) -> R {
+    /// Asks the log, and has damage that it met on the way remembered.
+    func onLog<R: Sendable>(_ body: (PartitionLog) throws(StorageError) -> R) throws(DaybookError) -> R {
         do throws(StorageError) {
             let (result, mustRemember) = try withLog { log throws(StorageError) in
                 (try body(log), log.isDamageUnsaved)
