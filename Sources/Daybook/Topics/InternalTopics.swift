@@ -20,11 +20,11 @@ package enum InternalTopic: String, CaseIterable, Sendable {
         return name
     }
 
-    /// Compacted, in segments small enough to be closed and compacted often: what is read when a directory is opened is
-    /// then little more than the newest record of each key.
+    /// Compacted, in segments small enough to be closed and compacted often: what is read at the first use is then little more
+    /// than the newest record of each key. Reading 32 MiB, eight segments that are still open, takes a third of a second.
     package var configuration: TopicConfiguration {
         var configuration = TopicConfiguration(compression: Compression.none)
-        configuration.segmentBytes = .mebibytes(16)
+        configuration.segmentBytes = .mebibytes(4)
         configuration.retention.policy = .compact
         return configuration
     }
