@@ -60,6 +60,19 @@ public struct EngineLog: EngineObserver {
             ])
     }
 
+    public func didCommit(_ commit: CommitObservation) {
+        if let refusal = commit.refusal {
+            logger.debug("commit refused", metadata: ["group": "\(commit.group)", "reason": "\(refusal)"])
+        } else {
+            logger.trace(
+                "offsets committed",
+                metadata: [
+                    "group": "\(commit.group)", "partitions": "\(commit.partitionsCount)",
+                    "duration": "\(commit.duration)",
+                ])
+        }
+    }
+
     public func didKeepHouse(_ report: HousekeepingReport) {
         for finding in report.findings {
             logger.debug(

@@ -16,6 +16,9 @@ internal import Synchronization
 /// | `daybook_flush_seconds`, `daybook_flush_failures_total` | timer, counter | topic |
 /// | `daybook_bytes_read_total`, `daybook_read_seconds` | counter, timer | topic |
 /// | `daybook_transactions_total`, `daybook_transaction_seconds` | counter, timer | outcome |
+/// | `daybook_offset_commits_total` | counter | group |
+/// | `daybook_offset_commits_refused_total` | counter | group, reason |
+/// | `daybook_offset_commit_seconds` | timer | – |
 /// | `daybook_housekeeping_findings_total` | counter | topic, kind |
 ///
 /// Bytes are those on disk, compressed. A metric is made when it first counts something, and a topic's go on counting when a
@@ -57,6 +60,20 @@ public final class EngineMetrics: EngineObserver {
         Counter(label: "daybook_transactions_total", dimensions: dimensions, factory: factory).increment()
         Metrics.Timer(label: "daybook_transaction_seconds", dimensions: dimensions, factory: factory)
             .record(duration: end.duration)
+    }
+
+    public func didCommit(_ commit: CommitObservation) {
+        let group = ("group", commit.group)
+        if let refusal = commit.refusal {
+            Counter(
+                label: "daybook_offset_commits_refused_total", dimensions: [group, ("reason", "\(refusal.code)")],
+                factory: factory
+            ).increment()
+        } else {
+            Counter(label: "daybook_offset_commits_total", dimensions: [group], factory: factory).increment()
+            Metrics.Timer(label: "daybook_offset_commit_seconds", dimensions: [], factory: factory)
+                .record(duration: commit.duration)
+        }
     }
 
     public func didKeepHouse(_ report: HousekeepingReport) {

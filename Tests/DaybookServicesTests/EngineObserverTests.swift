@@ -28,6 +28,15 @@ struct EngineObserverTests {
             _ = try await producer.send(record, to: "orders")
         }
         _ = try await daybook.read(TopicPartition(topic: TopicName("orders"), partition: 0), from: .zero)
+        let orders = try TopicPartition(topic: TopicName("orders"), partition: 0)
+        for offset in [5, 11] {
+            do {
+                let commit = OffsetCommit(Offset(Int64(offset)), metadata: "secret-place")
+                try await daybook.commit(group: "warehouse", offsets: [orders: commit])
+            } catch {
+                #expect(offset == 11, "there are ten records")
+            }
+        }
         try await daybook.housekeep()
         try await daybook.close()
     }
@@ -45,6 +54,12 @@ struct EngineObserverTests {
         #expect(try metrics.expectTimer("daybook_append_seconds", topic).values.count == 10)
         #expect(try metrics.expectTimer("daybook_flush_seconds", topic).values.count > 0)
         #expect(try metrics.expectTimer("daybook_read_seconds", topic).values.count == 1)
+        let group = [("group", "warehouse")]
+        #expect(try metrics.expectCounter("daybook_offset_commits_total", group).values == [1])
+        #expect(try metrics.expectTimer("daybook_offset_commit_seconds", []).values.count == 1)
+        let refused = try metrics.expectCounter(
+            "daybook_offset_commits_refused_total", group + [("reason", "divergedHistory")])
+        #expect(refused.values == [1])
         let found = try metrics.expectCounter(
             "daybook_housekeeping_findings_total", topic + [("kind", "compacted")])
         #expect(found.values == [1])
@@ -75,7 +90,9 @@ struct EngineObserverTests {
         logger.logLevel = .trace
         try await work(EngineObservers([EngineLog(logger)]), in: directory.path)
         let all = lines.all.withLock { $0 }
-        #expect(all.count { $0.hasPrefix("trace batch appended") } == 10)
+        #expect(all.count { $0.hasPrefix("trace batch appended") && $0.contains("orders-0") } == 10)
+        #expect(all.count { $0.hasPrefix("trace offsets committed") } == 1)
+        #expect(all.count { $0.hasPrefix("debug commit refused") && $0.contains("warehouse") } == 1)
         #expect(all.contains { $0.hasPrefix("debug housekeeping") && $0.contains("compacted") })
         #expect(all.allSatisfy { $0.hasPrefix("trace ") || $0.hasPrefix("debug ") })
         #expect(!all.contains { $0.contains("secret") })

@@ -9,15 +9,20 @@ internal import Synchronization
 extension Daybook {
     /// All groups that have committed anything or have had members, by name. Reads all of the internal topic on the first
     /// use, and then costs as much as ``describeGroup(_:)`` for each.
-    public func groups() async throws -> [GroupSummary] {
+    public func groups() async throws -> [GroupSummary] { try await mapGroups(\.summary) }
+
+    /// The same with all their partitions.
+    public func describeGroups() async throws -> [GroupDescription] { try await mapGroups { $0 } }
+
+    private func mapGroups<Value>(_ transform: (GroupDescription) -> Value) async throws -> [Value] {
         var names: [String] = []
         for shard in try await loadedOffsetShards() { names += shard.state.withLock { $0.table.groupNames } }
-        var summaries: [GroupSummary] = []
+        var values: [Value] = []
         for name in names.sorted() {
             // It may have gone meanwhile.
-            if let description = try await description(of: name) { summaries.append(description.summary) }
+            if let description = try await description(of: name) { values.append(transform(description)) }
         }
-        return summaries
+        return values
     }
 
     /// A group's place in each partition for which it has committed something, with lag and progress. Throws `.unknownGroup`.

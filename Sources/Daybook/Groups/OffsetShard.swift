@@ -32,6 +32,7 @@ final class OffsetShard: Sendable {
     /// Hands over a request. Does not block. Requests take effect in the order of these calls, and each is answered once, on a
     /// thread of the engine.
     func submit(_ request: OffsetRequest, of daybook: Daybook) {
+        let request = request.observed(by: partition)
         let mustStart = state.withLock { state in
             state.inbox.append(request)
             defer { state.isBusy = true }

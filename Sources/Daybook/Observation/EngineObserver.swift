@@ -19,6 +19,8 @@ public protocol EngineObserver: Sendable {
     func didRead(_ read: ReadObservation)
     /// A transaction has been committed or given up.
     func didEndTransaction(_ end: TransactionObservation)
+    /// Offsets of a group are committed, or refused.
+    func didCommit(_ commit: CommitObservation)
     /// A pass of housekeeping has ended.
     func didKeepHouse(_ report: HousekeepingReport)
 }
@@ -29,6 +31,7 @@ extension EngineObserver {
     public func didFlush(_ flush: FlushObservation) {}
     public func didRead(_ read: ReadObservation) {}
     public func didEndTransaction(_ end: TransactionObservation) {}
+    public func didCommit(_ commit: CommitObservation) {}
     public func didKeepHouse(_ report: HousekeepingReport) {}
 }
 
@@ -82,6 +85,7 @@ public struct EngineObservers: EngineObserver {
     public func didEndTransaction(_ end: TransactionObservation) {
         for observer in observers { observer.didEndTransaction(end) }
     }
+    public func didCommit(_ commit: CommitObservation) { for observer in observers { observer.didCommit(commit) } }
 
     public func didKeepHouse(_ report: HousekeepingReport) {
         for observer in observers { observer.didKeepHouse(report) }
