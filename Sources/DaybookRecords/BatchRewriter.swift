@@ -173,6 +173,14 @@ extension EncodedBatch {
         self.init(adopting: memory, header: header)
     }
 
+    /// A batch without records and of no producer that covers the offsets of a batch that is gone.
+    package convenience init(covering removed: BatchHeader) {
+        var model = removed
+        model.attributes &= ~(BatchAttributes.transactional | BatchAttributes.control)
+        model.producer = .none
+        self.init(emptying: model, offsets: removed.baseOffset..<removed.nextOffset)
+    }
+
     /// A batch without records that covers `offsets`, as `model` did: of its epoch and its producer.
     package convenience init(emptying model: BatchHeader, offsets: Range<Offset>) {
         let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: BatchLayout.records, alignment: 16)

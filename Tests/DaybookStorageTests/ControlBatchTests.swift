@@ -50,30 +50,90 @@ struct ControlBatchTests {
         ProducerIdentity(id: ProducerID(rawValue: id), epoch: 0, baseSequence: sequence)
     }
 
-    @Test func `C60 markers stay, each of them, and neither replace records nor are replaced by them`() throws {
+    @Test func `C60 markers neither replace records nor are replaced by them, and count as what they end`() throws {
         // The key of a commit marker, as a record of somebody's own.
         let same = "\u{0}\u{0}\u{0}\u{1}"
-        let plain = try log.put([(same, "no marker"), ("a", "before")], clock: stage.clock)
+        let plain = try log.put([(same, "no marker"), ("a", "before"), ("b", "before")], clock: stage.clock)
         let inside = try append("a", "inside", producer: identity(7, 0), isTransactional: true)
-        let markers = [
-            try end(.commit, producer: 7), try end(.commit, producer: 8), try end(.abort, producer: 7, epoch: 1),
-            try end(.abort, producer: 7, epoch: 2),
-        ]
+        let commit = try end(.commit, producer: 7)
+        let undone = try append("b", "undone", producer: identity(7, 1), isTransactional: true)
+        let abort = try end(.abort, producer: 7)
         try log.flush()
         _ = try log.seal(clock: stage.clock)
         let before = try batches().filter(\.isControl).map(\.header)
-        #expect(before.map(\.baseOffset) == markers)
-        try log.compact(now: stage.clock.now())
-        // The transaction may have been aborted: what is in it replaces nothing.
-        #expect(try log.keyed().filter { plain.contains($0) } == plain)
-        #expect(try batches().filter(\.isControl).map(\.header) == before)
-        let newer = try log.put([(same, "newer"), ("a", "after")], clock: stage.clock)
-        _ = try log.seal(clock: stage.clock)
+        #expect(before.map(\.baseOffset) == [commit, abort])
         try log.compact(now: stage.clock.now())
         #expect(try batches().filter(\.isControl).map(\.header) == before)
+        // What was committed replaces, what was aborted does not and is gone.
         let left = try log.keyed()
-        #expect(left.filter { plain.contains($0) }.isEmpty && left.filter { newer.contains($0) } == newer)
+        #expect(left.filter { plain.contains($0) }.map(\.key) == [same, "b"])
         #expect(left.contains(KeyedRecord(offset: inside, key: "a", value: "inside")))
+        #expect(!left.contains { $0.offset == undone })
+    }
+
+    @Test func `C60 a marker goes when its time has passed, counted from when nothing of its transaction is left`()
+        throws
+    {
+        let policy = CompactionPolicy(dirtyRatio: 0, tombstoneAge: 1000)
+        let inside = try append("a", "inside", producer: identity(7, 0), isTransactional: true)
+        let commit = try end(.commit, producer: 7)
+        try append("a", "undone", producer: identity(7, 1), isTransactional: true)
+        let abort = try end(.abort, producer: 7)
+        // The producer is known by a later batch.
+        try append("z", "last", producer: identity(7, 2), isTransactional: true)
+        let last = try end(.commit, producer: 7)
+        try log.flush()
+        func round() throws -> [Offset] {
+            _ = try log.put([("a", "newer")], clock: stage.clock)
+            _ = try log.seal(clock: stage.clock)
+            try log.compact(policy, now: stage.clock.now())
+            return try batches().filter(\.isControl).map(\.baseOffset)
+        }
+        #expect(try round() == [commit, abort, last], "batches went in this round")
+        #expect(try !log.keyed().contains { $0.offset == inside })
+        #expect(log.segments[0].facts.abortedCount == 1)
+        #expect(try round() == [commit, abort, last], "now their time begins")
+        #expect(log.segments[0].facts.abortedCount == 0, "of an empty transaction nobody has to know how it ended")
+        let marked = try batches().filter(\.isControl).map { $0.header.tombstoneExpiry != nil }
+        #expect(marked == [true, true, false])
+        stage.clock.advance(by: .milliseconds(900))
+        #expect(try round() == [commit, abort, last])
+        #expect(log.checkpoint.nextTombstoneExpiry != nil)
+        stage.clock.advance(by: .milliseconds(200))
+        #expect(try round() == [last])
+        #expect(try log.content().gaps.isEmpty, "the chain of offsets is whole")
+    }
+
+    @Test func `C59 nothing is compacted behind the first record of an open transaction`() throws {
+        try log.put([("a", "1")], clock: stage.clock)
+        _ = try log.seal(clock: stage.clock)
+        let open = try append("b", "open", producer: identity(7, 0), isTransactional: true)
+        try log.put([("a", "2")], clock: stage.clock)
+        _ = try log.seal(clock: stage.clock)
+        try log.put([("a", "3")], clock: stage.clock)
+        _ = try log.seal(clock: stage.clock)
+        let progress = try #require(try log.compact(now: stage.clock.now()))
+        #expect(progress.cleanedTo <= open)
+        #expect(try log.keyed().filter { $0.key == "a" }.count == 3)
+        _ = try end(.abort, producer: 7)
+        try log.flush()
+        try log.compact(now: stage.clock.now())
+        #expect(try log.keyed().filter { $0.key == "a" }.map(\.value) == ["3"])
+        #expect(try log.keyed().allSatisfy { $0.key != "b" })
+    }
+
+    @Test func `batches of a producer that are gone take no room of their own`() throws {
+        log.configuration.segmentBytes = .mebibytes(1)
+        for sequence in Int32(0)..<200 {
+            try append("k", "value \(sequence)", producer: identity(1 + Int64(sequence % 3), sequence / 3))
+        }
+        try log.flush()
+        _ = try log.seal(clock: stage.clock)
+        let count = try batches().count
+        try log.compact(now: stage.clock.now())
+        // One batch for all that is gone, the last of each producer, and what was appended behind them.
+        #expect(try batches().count <= 6 && count > 200)
+        #expect(try log.content().gaps.isEmpty)
     }
 
     @Test func `C60 the last batch of each producer can be told although no record of it is left`() throws {

@@ -28,6 +28,8 @@ final class SegmentCleaner {
     private let pace: (Int) throws -> Void
     /// Asked for the producers behind the segment of a base offset.
     private let producers: (Offset) throws -> ProducerStateTable
+    /// The transactions up to where cleaning has come.
+    private var sweep: TransactionSweep
     /// Base offsets of segments in which damage turned up.
     private(set) var damaged: [Offset] = []
     /// When the first tombstone may go that cleaning has come across and kept; none that could go already.
@@ -42,12 +44,13 @@ final class SegmentCleaner {
         self.plan = plan
         self.producers = producers
         self.pace = pace
+        sweep = TransactionSweep(plan.aborted, plan.tails)
         rewriter = BatchRewriter(lz4Level: plan.policy.lz4Level, zstdLevel: plan.policy.zstdLevel)
     }
 
     /// Notes the keys of one segment from `start` on; returns where the map was full, or the segment's end.
     ///
-    /// Batches of transactions are left out, and so are those that cannot be decoded: what is in them replaces nothing.
+    /// Batches of aborted transactions are left out, and so are those that cannot be decoded: what is in them replaces nothing.
     func note(_ source: CompactionSource, from start: Offset, into map: inout KeyMap) throws -> Offset {
         var walker = walker(source)
         while true {
@@ -57,7 +60,7 @@ final class SegmentCleaner {
             guard header.nextOffset > start else { continue }
             if map.isFull { return header.baseOffset }
             try pace(bytes.count)
-            guard !header.isControl, !header.isTransactional else { continue }
+            guard !header.isControl, !sweep.isAborted(header) else { continue }
             keys.removeAll()
             do {
                 try rewriter.forEachRecord(in: bytes, header) { record in
@@ -76,7 +79,11 @@ final class SegmentCleaner {
     /// Cleans a run of segments, unless it can stay as it is or damage turns up in it.
     func clean(_ group: [CompactionSource], with map: borrowing KeyMap) throws -> Result {
         if let source = group.first(where: { damaged.contains($0.baseOffset) }) { return .damaged(source.baseOffset) }
+        let start = sweep
+        sweep.beginSegment()
         guard try group.count > 1 || changesSomething(group[0], map) else { return .unchanged }
+        sweep = start
+        sweep.beginSegment()
         let base = group[0].baseOffset
         let fileSystem = plan.pool.fileSystem
         let path = plan.directory.appending(SegmentName.log(base) + SegmentName.cleanedSuffix)
@@ -90,7 +97,9 @@ final class SegmentCleaner {
             walk: while true {
                 switch try walker.next() {
                 case .end: break walk
-                case .invalid: return foundDamage(in: source)
+                case .invalid:
+                    sweep = start
+                    return foundDamage(in: source)
                 case .batch(let header, let bytes, _):
                     try pace(bytes.count)
                     let time = source.index.appendTime(of: header.baseOffset)
@@ -99,17 +108,25 @@ final class SegmentCleaner {
                     switch outcome {
                     case .unchanged: kept = try output.append(EncodedBatch(copying: bytes, header), time)
                     case .rewritten(let batch): kept = try output.append(batch, time)
+                    case .emptied where sweep.isLast(header):
+                        let rest = EncodedBatch(emptying: header, offsets: header.baseOffset..<header.nextOffset)
+                        kept = try output.append(rest, time)
                     case .emptied:
                         kept = nil
                         try output.cover(header, time)
                     }
-                    dropped += Int64(header.recordsCount) - Int64(kept?.recordsCount ?? 0)
+                    if !header.isControl { dropped += Int64(header.recordsCount) - Int64(kept?.recordsCount ?? 0) }
                     noteExpiry(kept)
                 }
             }
-            guard walker.expectedOffset == source.facts.nextOffset else { return foundDamage(in: source) }
+            guard walker.expectedOffset == source.facts.nextOffset else {
+                sweep = start
+                return foundDamage(in: source)
+            }
         }
+        // Of a transaction without a batch nobody has to know that it was aborted.
         let aborted = group.flatMap(\.index.aborted)
+            .filter { isBehindDamage($0.lastOffset) || !sweep.idleMarkers.contains($0.lastOffset) }
         let (facts, index) = try output.finish(aborted)
         let producers = try producers(group[group.count - 1].baseOffset)
         try uninterrupted { () throws(FileError) in try file.flush() }
@@ -152,9 +169,10 @@ final class SegmentCleaner {
             if case .invalid = step { return true }
             guard case .batch(let header, let bytes, _) = step else { return false }
             try pace(bytes.count)
+            let outcome = try judge(bytes, header, map)
             // An empty batch stays where nothing before it can cover its offsets.
             if header.recordsCount == 0 { continue }
-            guard case .unchanged = try judge(bytes, header, map) else { return true }
+            guard case .unchanged = outcome else { return true }
             noteExpiry(header)
         }
     }
@@ -162,13 +180,12 @@ final class SegmentCleaner {
     private func judge(
         _ bytes: UnsafeRawBufferPointer, _ header: BatchHeader, _ map: borrowing KeyMap
     ) throws -> BatchRewriter.Outcome {
-        // Markers and what belongs to transactions are for readers who know how the transaction ended.
-        if header.isControl || header.isTransactional { return .unchanged }
+        sweep.pass(header)
+        if header.isControl { return try judgeMarker(bytes, header) }
+        if sweep.isAborted(header) { return .emptied }
         // What comes next may hold what a tombstone here deletes, or be deleted by it: the next round tells.
         if header.baseOffset >= mapEnd { return .unchanged }
-        let expired = header.tombstoneExpiry.map { $0 <= plan.now } ?? false
-        let mayForget =
-            expired && !plan.hasDamage(before: header.baseOffset) && !damaged.contains { $0 < header.baseOffset }
+        let mayForget = isExpired(header) && !isBehindDamage(header.baseOffset)
         do {
             return try rewriter.rewrite(
                 bytes, header, expiry: plan.now.advanced(byMilliseconds: plan.policy.tombstoneAge)
@@ -183,6 +200,27 @@ final class SegmentCleaner {
         } catch is RecordBatchError {
             return .unchanged
         }
+    }
+
+    /// The mark of a transaction's end stays for as long as a batch of it is there or, on behalf of its producer, nothing else
+    /// tells the epoch; and from then on for as long as a tombstone. Other control batches stay.
+    private func judgeMarker(
+        _ bytes: UnsafeRawBufferPointer, _ header: BatchHeader
+    ) throws -> BatchRewriter.Outcome {
+        guard sweep.idleMarkers.contains(header.baseOffset), !isBehindDamage(header.baseOffset), !sweep.isLast(header),
+            ControlRecord(in: bytes, header) != nil
+        else { return .unchanged }
+        if isExpired(header) { return .emptied }
+        return try rewriter.rewrite(
+            bytes, header, expiry: plan.now.advanced(byMilliseconds: plan.policy.tombstoneAge)
+        ) { _ in .keepTombstone }
+    }
+
+    private func isExpired(_ header: BatchHeader) -> Bool { header.tombstoneExpiry.map { $0 <= plan.now } ?? false }
+
+    /// Whether what is damaged may hold something that belongs to what stands at `offset`.
+    private func isBehindDamage(_ offset: Offset) -> Bool {
+        plan.hasDamage(before: offset) || damaged.contains { $0 < offset }
     }
 
     private func walker(_ source: CompactionSource) -> BatchWalker {
@@ -239,9 +277,10 @@ private struct CompactedOutput {
     }
 
     /// Adds nothing but sees to it that the offsets of `removed` are covered: by the batch before where that is of the
-    /// same incarnation, so that it stays known which one wrote what, and else by a batch without records.
+    /// same incarnation, so that it stays known which one wrote what, and of no producer, whose sequence numbers go by its
+    /// offsets; and else by a batch without records and without a producer.
     mutating func cover(_ removed: BatchHeader, _ appendTime: Timestamp) throws(FileError) {
-        if let pending, removed.producer.id == .none, pending.batch.header.producer.id == .none,
+        if let pending, pending.batch.header.producer.id == .none,
             pending.batch.header.leaderEpoch == removed.leaderEpoch,
             !pending.batch.header.isControl, !pending.batch.header.isTransactional,
             pending.batch.header.baseOffset.distance(to: removed.lastOffset) < Int64(Int32.max)
@@ -249,7 +288,7 @@ private struct CompactedOutput {
             pending.batch.extend(through: removed.lastOffset)
             return
         }
-        _ = try append(EncodedBatch(emptying: removed, offsets: removed.baseOffset..<removed.nextOffset), appendTime)
+        _ = try append(EncodedBatch(covering: removed), appendTime)
     }
 
     mutating func finish(_ aborted: [AbortedTransaction]) throws(FileError) -> (SegmentFacts, SegmentIndex) {

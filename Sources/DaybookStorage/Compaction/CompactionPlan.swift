@@ -56,6 +56,10 @@ package struct CompactionPlan: Sendable {
     let cleanedTo: Offset
     let policy: CompactionPolicy
     let now: Timestamp
+    /// The transactions that were aborted among the sources.
+    let aborted: CommittedFilter
+    /// How the producers that are still remembered were heard of last.
+    let tails: [ProducerID: ProducerTail]
 
     /// Bytes that will be read at least once.
     package var bytes: Int { sources.reduce(0) { $0 + $1.facts.size.rawValue } }

@@ -7,14 +7,14 @@ package import DaybookModel
 extension PartitionLog {
     /// What would be cleaned now; nil when there is too little of it.
     ///
-    /// Only what is sealed and durable is cleaned. May read the indexes of sealed segments. `force`: as soon as anything is
+    /// Only what is sealed, durable and of no open transaction is cleaned. May read the indexes of sealed segments. `force`: as soon as anything is
     /// dirty. `now` decides about ages and is the caller's idea of the time. O(segments).
     package func planCompaction(
         _ policy: CompactionPolicy, now: Timestamp, force: Bool = false
     ) throws(StorageError) -> CompactionPlan? {
         guard access != .read, poison == nil, checkpoint.swap == nil else { return nil }
         let old = segments.dropLast().prefix {
-            !$0.hasUnflushedBytes && $0.nextOffset <= recoveryPoint
+            !$0.hasUnflushedBytes && $0.nextOffset <= lastStableOffset
                 && (policy.lag == 0 || $0.facts.lastAppendTime.milliseconds(until: now) >= policy.lag)
         }
         guard !old.isEmpty else { return nil }
@@ -26,10 +26,12 @@ extension PartitionLog {
         guard isWorthWhile || mayForget || force && dirty > 0 else { return nil }
         var sources: [CompactionSource] = []
         for segment in old { sources.append(try source(segment)) }
+        let aborted = try abortedTransactions(in: .zero..<facts[facts.count - 1].nextOffset)
         return CompactionPlan(
             identity: identity, directory: directory, pool: pool, indexInterval: configuration.indexIntervalBytes,
             segmentBytes: configuration.segmentBytes.rawValue, sources: sources, cleanedTo: checkpoint.cleanedTo,
-            policy: policy, now: now)
+            policy: policy, now: now, aborted: CommittedFilter(aborted),
+            tails: producers.tails(at: now, configuration.producers))
     }
 
     private func source(_ segment: Segment) throws(StorageError) -> CompactionSource {
@@ -45,7 +47,7 @@ extension PartitionLog {
         return CompactionPlan(
             identity: plan.identity, directory: plan.directory, pool: plan.pool, indexInterval: plan.indexInterval,
             segmentBytes: plan.segmentBytes, sources: sources, cleanedTo: checkpoint.cleanedTo, policy: plan.policy,
-            now: plan.now)
+            now: plan.now, aborted: plan.aborted, tails: plan.tails)
     }
 
     /// Puts a compacted segment in place of those it was made of, in memory and by name; false when they are not there any

@@ -23,8 +23,13 @@ package struct CommittedFilter: Sendable {
     /// Why a batch is not shown; nil when it is. O(log aborted transactions).
     package func cause(of batch: RecordBatch) -> Gap.Cause? {
         if batch.isControl { return .control }
-        guard batch.isTransactional, let ranges = aborted[batch.producer.id] else { return nil }
-        let following = ranges.partitioningIndex { $0.firstOffset > batch.baseOffset }
-        return following > 0 && batch.baseOffset <= ranges[following - 1].lastOffset ? .aborted : nil
+        return isAborted(batch.header) ? .aborted : nil
+    }
+
+    /// Whether a data batch belongs to one of the aborted transactions. O(log aborted transactions).
+    package func isAborted(_ header: BatchHeader) -> Bool {
+        guard header.isTransactional, let ranges = aborted[header.producer.id] else { return false }
+        let following = ranges.partitioningIndex { $0.firstOffset > header.baseOffset }
+        return following > 0 && header.baseOffset <= ranges[following - 1].lastOffset
     }
 }
