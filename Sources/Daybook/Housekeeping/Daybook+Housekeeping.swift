@@ -92,6 +92,9 @@ extension Daybook {
                     try scrub(partition, pace, &report)
                 } catch is MaintenanceStopped {
                     continue
+                } catch  where partition.isClosing {
+                    // What has been deleted or closed needs no upkeep.
+                    continue
                 } catch {
                     report.note(topicPartition, .failure, "\(error)")
                 }

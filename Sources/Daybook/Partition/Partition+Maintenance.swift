@@ -12,10 +12,17 @@ extension Partition {
 
     /// Deletes the records before `offset`, durably, and the segments that hold nothing else. Blocks.
     ///
-    /// Throws `.offsetOutOfRange` above the high watermark. When it throws later, the records are deleted or they are not;
+    /// Throws `.offsetOutOfRange` above the high watermark, and why the partition has ended, if it has. When it throws later, the records are deleted or they are not;
     /// files that could not be removed are removed the next time.
     @discardableResult
     func deleteRecordsBlocking(before offset: Offset) throws(DaybookError) -> Offset {
+        try changes.withLock { _ throws(DaybookError) in
+            if let ending = state.withLock({ $0.ending }) { throw ending }
+            return try deleteRecords(before: offset)
+        }
+    }
+
+    private func deleteRecords(before offset: Offset) throws(DaybookError) -> Offset {
         do throws(StorageError) {
             let isUnsaved = try withLog { log throws(StorageError) in
                 try log.raiseLogStart(to: offset)
@@ -120,7 +127,10 @@ extension Partition {
     func rememberDamage() {
         guard withLog({ $0.isDamageUnsaved }) else { return }
         // Where that fails whoever meets damage next tries again; until then the next open may have to take it for a torn tail.
-        do throws(FileError) { try saveCheckpoint() } catch {}
+        changes.withLock { _ in
+            if isClosing { return }
+            do throws(FileError) { try saveCheckpoint() } catch {}
+        }
     }
 
     func saveCheckpoint() throws(FileError) {

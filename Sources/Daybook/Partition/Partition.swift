@@ -23,6 +23,9 @@ final class Partition: Sendable {
     let publishing = Mutex(())
     /// Held while the checkpoint is written down.
     let checkpointing = Mutex(())
+    /// Held while records are deleted, or damage is written down for a reader: closing waits for it, because afterwards the folder
+    /// may be removed, or be another topic's.
+    let changes = Mutex(())
     /// Held while the partition is compacted or scrubbed.
     let maintenance = Mutex(())
     /// The compaction under way, or the last one.
@@ -110,6 +113,7 @@ final class Partition: Sendable {
         return await services.io.run {
             // Maintenance sees that the partition closes, and ends at its next batch.
             partition.maintenance.withLock { _ in }
+            partition.changes.withLock { _ in }
             partition.publishWatermark(isFinal: true)
             return partition.state.withLock { state in
                 do throws(StorageError) {
