@@ -44,7 +44,7 @@ final class SegmentCleaner {
         self.plan = plan
         self.producers = producers
         self.pace = pace
-        sweep = TransactionSweep(plan.aborted, plan.tails)
+        sweep = TransactionSweep(plan.aborted, plan.tails, open: plan.openBefore)
         rewriter = BatchRewriter(lz4Level: plan.policy.lz4Level, zstdLevel: plan.policy.zstdLevel)
     }
 
@@ -81,7 +81,11 @@ final class SegmentCleaner {
         if let source = group.first(where: { damaged.contains($0.baseOffset) }) { return .damaged(source.baseOffset) }
         let start = sweep
         sweep.beginSegment()
-        guard try group.count > 1 || changesSomething(group[0], map) else { return .unchanged }
+        let open = group[group.count - 1].openBehind
+        guard try group.count > 1 || changesSomething(group[0], map) else {
+            sweep.endSegment(open: open)
+            return .unchanged
+        }
         sweep = start
         sweep.beginSegment()
         let base = group[0].baseOffset
@@ -124,6 +128,7 @@ final class SegmentCleaner {
                 return foundDamage(in: source)
             }
         }
+        sweep.endSegment(open: open)
         // Of a transaction without a batch nobody has to know that it was aborted.
         let aborted = group.flatMap(\.index.aborted)
             .filter { isBehindDamage($0.lastOffset) || !sweep.idleMarkers.contains($0.lastOffset) }

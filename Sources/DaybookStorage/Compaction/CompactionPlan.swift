@@ -39,6 +39,8 @@ struct CompactionSource: Sendable {
     let index: SegmentIndex
     /// Damage is in it: it stays as it is.
     let isDamaged: Bool
+    /// Whose transactions were open behind it, as its sidecar says.
+    let openBehind: [ProducerID]
 
     var baseOffset: Offset { facts.baseOffset }
 }
@@ -58,6 +60,8 @@ package struct CompactionPlan: Sendable {
     let now: Timestamp
     /// The transactions that were aborted among the sources.
     let aborted: CommittedFilter
+    /// Whose transactions were open where the log begins, as the checkpoint says.
+    let openBefore: [ProducerID]
     /// How the producers that are still remembered were heard of last.
     let tails: [ProducerID: ProducerTail]
 

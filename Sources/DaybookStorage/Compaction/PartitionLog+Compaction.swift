@@ -30,15 +30,25 @@ extension PartitionLog {
         return CompactionPlan(
             identity: identity, directory: directory, pool: pool, indexInterval: configuration.indexIntervalBytes,
             segmentBytes: configuration.segmentBytes.rawValue, sources: sources, cleanedTo: checkpoint.cleanedTo,
-            policy: policy, now: now, aborted: CommittedFilter(aborted),
+            policy: policy, now: now, aborted: CommittedFilter(aborted), openBefore: openBefore,
             tails: producers.tails(at: now, configuration.producers))
     }
 
     private func source(_ segment: Segment) throws(StorageError) -> CompactionSource {
-        CompactionSource(
+        var open: [ProducerID] = []
+        if segment.firstOpenOffset != nil {
+            do throws(FileError) {
+                open = try producers(behind: segment).openTransactions.map(\.producer)
+            } catch {
+                throw .file(error)
+            }
+        }
+        return CompactionSource(
             file: segment.file, facts: segment.facts, index: try loadIndex(of: segment),
-            isDamaged: !segment.damage.isEmpty)
+            isDamaged: !segment.damage.isEmpty, openBehind: open)
     }
+
+    private var openBefore: [ProducerID] { checkpoint.producers?.table.openTransactions.map(\.producer) ?? [] }
 
     /// The same plan with the segments as they are now.
     func sources(of plan: CompactionPlan) throws(StorageError) -> CompactionPlan {
@@ -47,7 +57,7 @@ extension PartitionLog {
         return CompactionPlan(
             identity: plan.identity, directory: plan.directory, pool: plan.pool, indexInterval: plan.indexInterval,
             segmentBytes: plan.segmentBytes, sources: sources, cleanedTo: checkpoint.cleanedTo, policy: plan.policy,
-            now: plan.now, aborted: plan.aborted, tails: plan.tails)
+            now: plan.now, aborted: plan.aborted, openBefore: openBefore, tails: plan.tails)
     }
 
     /// Puts a compacted segment in place of those it was made of, in memory and by name; false when they are not there any

@@ -27,15 +27,21 @@ extension ProducerStateTable {
 struct TransactionSweep {
     private let aborted: CommittedFilter
     private let tails: [ProducerID: ProducerTail]
-    /// Producers of whose transaction a batch has been met, and not yet its end.
+    /// Producers of whose transaction a batch has been met, or that was open at the end of a segment, and not yet its end.
     private var begun: Set<ProducerID> = []
     /// Marks that were met without a batch of their transaction before them: their offsets.
     private(set) var idleMarkers: Set<Offset> = []
 
-    init(_ aborted: CommittedFilter, _ tails: [ProducerID: ProducerTail]) {
+    /// `open`: whose transactions were open where the walk begins.
+    init(_ aborted: CommittedFilter, _ tails: [ProducerID: ProducerTail], open: [ProducerID]) {
         self.aborted = aborted
         self.tails = tails
+        begun = Set(open)
     }
+
+    /// Comes to the end of a segment behind which these transactions are known to be open. Whoever finds out the producers of what
+    /// follows from there must meet their ends, although no batch of them may be left.
+    mutating func endSegment(open: [ProducerID]) { begun.formUnion(open) }
 
     /// Forgets which marks were met: for a new segment.
     mutating func beginSegment() { idleMarkers.removeAll() }
