@@ -62,7 +62,7 @@ package struct CompactionPlan: Sendable {
     let aborted: CommittedFilter
     /// Whose transactions were open where the log begins, as the checkpoint says.
     let openBefore: [ProducerID]
-    /// How the producers that are still remembered were heard of last.
+    /// How the producers that are still remembered were heard of last among the sources.
     let tails: [ProducerID: ProducerTail]
 
     /// Bytes that will be read at least once.

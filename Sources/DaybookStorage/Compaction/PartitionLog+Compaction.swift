@@ -26,12 +26,15 @@ extension PartitionLog {
         guard isWorthWhile || mayForget || force && dirty > 0 else { return nil }
         var sources: [CompactionSource] = []
         for segment in old { sources.append(try source(segment)) }
+        // Not the newest batches of all: those may not be durable, and a power cut would leave neither them nor these.
+        let tails: ProducerStateTable
+        do throws(FileError) { tails = try producers(behind: old[old.endIndex - 1]) } catch { throw .file(error) }
         let aborted = try abortedTransactions(in: .zero..<facts[facts.count - 1].nextOffset)
         return CompactionPlan(
             identity: identity, directory: directory, pool: pool, indexInterval: configuration.indexIntervalBytes,
             segmentBytes: configuration.segmentBytes.rawValue, sources: sources, cleanedTo: checkpoint.cleanedTo,
             policy: policy, now: now, aborted: CommittedFilter(aborted), openBefore: openBefore,
-            tails: producers.tails(at: now, configuration.producers))
+            tails: tails.tails(at: now, configuration.producers))
     }
 
     private func source(_ segment: Segment) throws(StorageError) -> CompactionSource {

@@ -297,6 +297,7 @@ struct TransactionHistory {
             #expect(state?.epoch == trace.epoch, "producer \(producer); \(comment)")
             #expect(state?.batches.last?.lastSequence == trace.lastSequence, "producer \(producer); \(comment)")
         }
+        counts["checks", default: 0] += 1
         counts["seen", default: 0] += seen.count
         counts["aborted", default: 0] += model.transactions.count { $0.end?.kind == .abort }
     }

@@ -6,13 +6,13 @@ import Testing
 
 @Suite("Histories of transactions")
 struct TransactionHistoryTests {
-    @Test(arguments: 0..<60 as Range<UInt64>)
+    @Test(arguments: Array(0..<60) + [1775, 1798, 2919, 2941, 2985] as [UInt64])
     func `C60 readers of committed records get each of them once, through compaction, deletion and power cuts`(
         seed: UInt64
     ) throws {
         var history = try TransactionHistory(seed: seed)
         for _ in 0..<150 where !history.isOver { try history.step() }
-        #expect(history.isOver || history.counts["seen", default: 0] > 0)
+        #expect(history.isOver || history.counts["checks", default: 0] > 20)
     }
 
     @Test func `the histories do what they are meant to do`() throws {
