@@ -234,6 +234,8 @@ struct SegmentRollTests {
         #expect(again.size > 10 * 64 << 10)
         let read = disk.trace.filter { $0.kind == .read && $0.path.extension == "log" }
         #expect(Set(read.map(\.path)) == [again.activeSegment.file.path])
-        #expect(disk.trace.filter { $0.kind == .open && $0.path.extension == "sidecar" }.count == again.segments.count)
+        // After a power cut each closed segment's sidecar is looked at twice: at its end, and whether all of it is there.
+        let opens = disk.trace.filter { $0.kind == .open && $0.path.extension == "sidecar" }.count
+        #expect(opens == 2 * again.segments.count - 1)
     }
 }

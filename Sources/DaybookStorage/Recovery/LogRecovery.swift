@@ -141,7 +141,7 @@ package struct LogRecovery {
 
     // MARK: segments
 
-    private struct SegmentOnDisk {
+    struct SegmentOnDisk {
         let baseOffset: Offset
         let size: Position
         let modified: Timestamp
@@ -202,7 +202,7 @@ package struct LogRecovery {
         return found.sorted { $0.baseOffset < $1.baseOffset }
     }
 
-    private func makeSegment(_ baseOffset: Offset) -> Segment {
+    func makeSegment(_ baseOffset: Offset) -> Segment {
         Segment(
             baseOffset: baseOffset, identity: identity, directory: directory, pool: pool,
             access: isReadOnly ? .read : .create)
