@@ -12,8 +12,8 @@ extension Partition {
 
     /// Deletes the records before `offset`, durably, and the segments that hold nothing else. Blocks.
     ///
-    /// Throws `.offsetOutOfRange` above the high watermark, and why the partition has ended, if it has. When it throws later, the records are deleted or they are not;
-    /// files that could not be removed are removed the next time.
+    /// Throws `.offsetOutOfRange` above the high watermark, and why the partition has ended, if it has. When it throws later,
+    /// the records are deleted or they are not; files that could not be removed are removed the next time.
     @discardableResult
     func deleteRecordsBlocking(before offset: Offset) throws(DaybookError) -> Offset {
         try changes.withLock { _ throws(DaybookError) in

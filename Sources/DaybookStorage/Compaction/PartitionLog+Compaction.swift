@@ -7,8 +7,8 @@ package import DaybookModel
 extension PartitionLog {
     /// What would be cleaned now; nil when there is too little of it.
     ///
-    /// Only what is sealed, durable and of no open transaction is cleaned. May read the indexes of sealed segments. `force`: as soon as anything is
-    /// dirty. `now` decides about ages and is the caller's idea of the time. O(segments).
+    /// Only what is sealed, durable and of no open transaction is cleaned. May read the indexes of sealed segments. `force`: as
+    /// soon as anything is dirty. `now` decides about ages and is the caller's idea of the time. O(segments).
     package func planCompaction(
         _ policy: CompactionPolicy, now: Timestamp, force: Bool = false
     ) throws(StorageError) -> CompactionPlan? {
