@@ -23,8 +23,9 @@ public final class TransactionalProducer: Sendable {
 
     /// Runs `body` in a transaction: commits when it returns, aborts when it throws or its task is cancelled.
     ///
-    /// When this returns the transaction is committed, as durably as configured, and can be read. When it throws, nothing of
-    /// the transaction will ever be read by readers of committed records – but for `.transactionInDoubt`, after which the
+    /// When this returns the transaction is committed, as durably as configured, and can be read; in a partition whose disk
+    /// refuses the marker, as soon as it takes it, which is tried until it does. When it throws, nothing of the transaction
+    /// will ever be read by readers of committed records – but for `.transactionInDoubt`, after which the
     /// next opening of the directory finds all of it committed or none. Throws what `body` throws, and what
     /// ``Transaction/commit()`` and ``begin()`` throw.
     public func transaction<Result>(
