@@ -11,31 +11,16 @@ import Testing
 @Suite("Compaction and power cuts")
 struct CompactionPowerCutTests {
     private struct Stage {
-        let clock = ManualClock(Timestamp(milliseconds: 1_000_000))
-        let disk: SimulatedDisk
-        let identity: LogIdentity
+        let base: PowerCutStage
         var model: [KeyedRecord] = []
 
-        init(seed: UInt64) throws {
-            disk = SimulatedDisk(seed: seed, clock: clock)
-            identity = LogIdentity(
-                topicPartition: TopicPartition(topic: try TopicName("orders"), partition: 0), topicID: 7)
-            for path in ["/data", "/data/orders-0"] as [FilePath] { try disk.createDirectory(path) }
-            for path in ["/", "/data"] as [FilePath] { try disk.flushDirectory(path) }
-        }
+        init(seed: UInt64) throws { base = try PowerCutStage(seed: seed, segmentBytes: .bytes(400)) }
 
-        /// Opens what the disk holds, with everything below `durable` known to be there.
+        var clock: ManualClock { base.clock }
+        var disk: SimulatedDisk { base.disk }
+
         func open(durable: Offset) throws -> (log: PartitionLog, report: PartitionRecovery) {
-            let files = disk.processFileSystem
-            return try LogRecovery(
-                identity: identity, directory: "/data/orders-0",
-                configuration: LogConfiguration(
-                    segmentBytes: .bytes(400), segmentMilliseconds: .max, maximumBatchBytes: .kibibytes(64),
-                    indexIntervalBytes: .bytes(100)),
-                pool: DescriptorPool(fileSystem: files, limit: 8),
-                quarantine: Quarantine(dataDirectory: "/data", fileSystem: files),
-                leaderEpoch: LeaderEpoch(rawValue: 1), knownRecoveryPoint: durable, now: clock.now()
-            ).run()
+            try base.open(durable: durable)
         }
 
         mutating func fill(_ log: PartitionLog) throws {

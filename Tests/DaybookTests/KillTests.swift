@@ -14,20 +14,16 @@ import Testing
 #endif
 
 @Suite(.serialized) struct KillTests {
-    /// What the child works with; it is passed by the environment, which an exit test inherits.
-    private static let directoryVariable = "DAYBOOK_KILL_TEST_DIRECTORY"
-    private static let delayVariable = "DAYBOOK_KILL_TEST_MICROSECONDS"
+    private static let child = DoomedProcess("KILL_TEST")
     private static let partitions = 3
 
     @Test(arguments: [UInt64(1), 2, 3])
     func `What was acknowledged survives kill -9 at any moment, over many lives`(seed: UInt64) async throws {
         var generator = SeededGenerator(seed: seed)
         try await withDirectory { directory in
-            setenv(Self.directoryVariable, directory, 1)
-            defer { unsetenv(Self.directoryVariable) }
             for life in 0..<6 {
                 let delay = UInt32.random(in: 1_000...250_000, using: &generator)
-                setenv(Self.delayVariable, "\(delay)", 1)
+                Self.child.prepare(directory, microseconds: delay)
                 await #expect(processExitsWith: .signal(SIGKILL)) { try await KillTests.live() }
                 // Every other time the next life itself has to recover.
                 if life % 2 == 0 { continue }
@@ -39,31 +35,23 @@ import Testing
     /// The child: opens the directory, appends numbered records, notes each acknowledgement in a file, and is killed by a
     /// timer of its own at a moment that has nothing to do with what it does.
     private static func live() async throws {
-        let environment = ProcessInfo.processInfo.environment
-        guard let directory = environment[directoryVariable],
-            let delay = environment[delayVariable].flatMap({ UInt32($0) })
-        else { return }
-        signal(SIGALRM) { _ in kill(getpid(), SIGKILL) }
-        var timer = itimerval()
-        timer.it_value.tv_usec = __suseconds_t(delay)
-        setitimer(__itimer_which_t(ITIMER_REAL.rawValue), &timer, nil)
+        guard let directory = child.begin() else { return }
         var topic = TopicConfiguration(compression: .lz4())
         topic.segmentBytes = .kibibytes(64)
         let daybook = try await Daybook.open(directory + "/data")
         if daybook.topics.isEmpty {
             try await daybook.createTopic("orders", partitions: partitions, configuration: topic)
         }
-        let acknowledgements = open(directory + "/acknowledged", O_WRONLY | O_CREAT | O_APPEND, 0o644)
         await withTaskGroup(of: Void.self) { group in
             for number in 0..<partitions {
                 let durability: Durability = number == 0 ? .osCache : .durable
-                group.addTask { await appendForEver(daybook, Int32(number), durability, acknowledgements) }
+                group.addTask { await appendForEver(daybook, Int32(number), durability, directory) }
             }
         }
     }
 
     private static func appendForEver(
-        _ daybook: Daybook, _ number: Int32, _ durability: Durability, _ acknowledgements: Int32
+        _ daybook: Daybook, _ number: Int32, _ durability: Durability, _ directory: String
     ) async {
         do {
             let producer = try daybook.makeProducer(ProducerConfiguration(durability: durability))
@@ -75,8 +63,7 @@ import Testing
                 let receipt = try await producer.send(Record(key: nil, value: value), to: "orders", partition: number)
                 guard receipt.offset == Offset(next) else { return }
                 next += 1
-                let line = "\(number) \(next)\n"
-                _ = line.withCString { write(acknowledgements, $0, strlen($0)) }
+                child.tell("\(number) \(next)", in: directory)
             }
         } catch {
             // A parent that finds no SIGKILL reports it.
@@ -84,9 +71,8 @@ import Testing
     }
 
     private func check(_ directory: String, _ comment: Comment) async throws {
-        let lines = (try? String(contentsOfFile: directory + "/acknowledged", encoding: .utf8)) ?? ""
         var acknowledged: [Int32: Int64] = [:]
-        for line in lines.split(separator: "\n") {
+        for line in Self.child.lines(in: directory) {
             let words = line.split(separator: " ")
             // The last line may be half written.
             guard words.count == 2, let number = Int32(words[0]), let next = Int64(words[1]) else { continue }

@@ -13,31 +13,17 @@ import Testing
 struct ProducerPowerCutTests {
     /// A log on a simulated disk, and what was done to it: the same whenever it is done again.
     private final class Stage {
-        let clock = ManualClock(Timestamp(milliseconds: 1_000_000))
-        let disk: SimulatedDisk
-        private let identity: LogIdentity
+        private let base: PowerCutStage
         private(set) var model = TransactionModel()
         private(set) var durable = Offset.zero
 
-        init(seed: UInt64) throws {
-            disk = SimulatedDisk(seed: seed, clock: clock)
-            identity = LogIdentity(
-                topicPartition: TopicPartition(topic: try TopicName("orders"), partition: 0), topicID: 7)
-            for path in ["/data", "/data/orders-0"] as [FilePath] { try disk.createDirectory(path) }
-            for path in ["/", "/data"] as [FilePath] { try disk.flushDirectory(path) }
-        }
+        init(seed: UInt64) throws { base = try PowerCutStage(seed: seed, segmentBytes: .bytes(350)) }
+
+        var clock: ManualClock { base.clock }
+        var disk: SimulatedDisk { base.disk }
 
         func open(durable: Offset) throws -> (log: PartitionLog, report: PartitionRecovery) {
-            let files = disk.processFileSystem
-            return try LogRecovery(
-                identity: identity, directory: "/data/orders-0",
-                configuration: LogConfiguration(
-                    segmentBytes: .bytes(350), segmentMilliseconds: .max, maximumBatchBytes: .kibibytes(64),
-                    indexIntervalBytes: .bytes(100)),
-                pool: DescriptorPool(fileSystem: files, limit: 8),
-                quarantine: Quarantine(dataDirectory: "/data", fileSystem: files),
-                leaderEpoch: LeaderEpoch(rawValue: 1), knownRecoveryPoint: durable, now: clock.now()
-            ).run()
+            try base.open(durable: durable)
         }
 
         func run() throws {
