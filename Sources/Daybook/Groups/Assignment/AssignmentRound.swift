@@ -25,15 +25,16 @@ enum AssignmentProblem: Error, Hashable, Sendable, CustomStringConvertible {
 /// One round of assigning, on the members' side. Pure.
 enum AssignmentRound {
     /// What a member can work with, in its order of preference, and what it tells the leader: the protocols of a request to
-    /// join. `owned` is what the member was assigned in `generation`, −1 before the first time.
+    /// join. `owned` is what it has not given up, and `last` what it was assigned last, −1 before the first time.
     static func protocols(
-        _ assignors: [any GroupAssignor], topics: Set<TopicName>, owned: [TopicPartition], generation: Int32
+        _ assignors: [any GroupAssignor], topics: Set<TopicName>, owned: [TopicPartition],
+        last: (partitions: [TopicPartition], generation: Int32)
     ) -> [GroupProtocol] {
         assignors.map { assignor in
             let subscription = ConsumerProtocolSubscription(
-                topics: topics.sorted(), userData: assignor.userData(ownedPartitions: owned, generation: generation),
-                // Who uses an assignor that is not cooperative has given up everything before it joins.
-                ownedPartitions: assignor.isCooperative ? owned : [], generation: generation)
+                topics: topics.sorted(),
+                userData: assignor.userData(ownedPartitions: last.partitions, generation: last.generation),
+                ownedPartitions: owned, generation: last.generation)
             return GroupProtocol(name: assignor.name, metadata: subscription.encoded())
         }
     }

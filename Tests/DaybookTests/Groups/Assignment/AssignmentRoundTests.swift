@@ -24,17 +24,17 @@ import Testing
         ).encoded()
     }
 
-    @Test func `A member tells what it owns to an assignor that lets it go on, and notes it for one that does not`()
-        throws
+    @Test func `A member tells what it owns, and notes what it had last for assignors that are not cooperative`() throws
     {
+        let last = ([TopicPartition](named: "t-1", "t-2"), Int32(4))
         let owned = [TopicPartition](named: "t-1")
         let protocols = AssignmentRound.protocols(
-            [.cooperativeSticky, .sticky, .range], topics: [TopicName(named: "t")], owned: owned, generation: 4)
+            [.cooperativeSticky, .sticky, .range], topics: [TopicName(named: "t")], owned: owned, last: last)
         #expect(protocols.map(\.name) == ["cooperative-sticky", "sticky", "range"])
         let said = try protocols.map { try ConsumerProtocolSubscription(decoding: KafkaReader($0.metadata)) }
-        #expect(said.map(\.ownedPartitions) == [owned, [], []])
+        #expect(said.map(\.ownedPartitions) == [owned, owned, owned])
         #expect(said.map(\.generation) == [4, 4, 4])
-        #expect(said[1].userData == StickyUserData(partitions: owned, generation: 4).encoded())
+        #expect(said[1].userData == StickyUserData(partitions: last.0, generation: 4).encoded())
         #expect(said[2].userData == nil)
     }
 
