@@ -10,7 +10,8 @@ struct OffsetsBench: AsyncParsableCommand {
         commandName: "offsets", abstract: "Open a directory with many committed offsets, and commit some more.",
         discussion: """
             The offsets are committed for a topic with that many partitions, in several passes, because the log of commits that \
-            is read at the start holds old ones as well until it is compacted.
+            is read at the start holds old ones as well until it is compacted. The directory must hold nothing else: the groups \
+            stay in it.
             """)
 
     @OptionGroup var data: DataOptions
@@ -57,6 +58,12 @@ struct OffsetsBench: AsyncParsableCommand {
     /// Commits everything as often as asked for, unless the directory holds the last group's offsets already.
     private func fill(_ directory: String) async throws {
         let daybook = try await Daybook.open(directory)
+        if let other = daybook.topics.first(where: { $0.name != BenchTopic.name }) {
+            try await daybook.close()
+            throw ValidationError(
+                "This directory holds the topic \(other.name), and the benchmark would leave \(groups) groups beside it; name "
+                    + "a directory of its own with --data.")
+        }
         if daybook.topics.contains(where: { $0.name == BenchTopic.name }) {
             let count = try daybook.topic(BenchTopic.name.description).partitionsCount
             guard Int(count) == partitions else {

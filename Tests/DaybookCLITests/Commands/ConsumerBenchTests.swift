@@ -30,4 +30,19 @@ import Testing
         #expect((times["p50"] as? Double ?? 0) > 0 && (latency["p50 over bare flush"] as? Double ?? 0) > 0)
         #expect(latency["records"] as? Int == 20)
     }
+
+    @Test func `Committed offsets are found again, all of them, and not left beside somebody's own topics`() throws {
+        let command = try Command()
+        for _ in 0..<2 {
+            let figures = try command.succeed(
+                "bench", "offsets", "--groups", "30", "--partitions", "4", "--commits", "20", "--json"
+            ).object()
+            #expect(figures["committedOffsets"] as? Int == 120)
+        }
+        #expect(
+            try command.fail("bench", "offsets", "--groups", "30", "--partitions", "5", status: 64)
+                .contains("has 4 partitions, not 5"))
+        try command.succeed("topic", "create", "orders")
+        #expect(try command.fail("bench", "offsets", status: 64).contains("holds the topic orders"))
+    }
 }
