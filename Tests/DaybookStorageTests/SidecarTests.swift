@@ -154,6 +154,26 @@ struct SidecarTests {
         #expect(try stage.open(.durable(again.logEndOffset)).log.content() == model)
     }
 
+    @Test("C13 a sidecar of an earlier life that a power cut behind a proper close brings back promises nothing")
+    func broughtBack() throws {
+        let stage = try LogStage()
+        let log = try stage.open().log
+        while log.segments.count < 2 { try log.fill(1, size: 60, flush: false, clock: stage.clock) }
+        let old = try Disk.read(stage.sidecar(0))
+        // The power goes: of the records nothing is left, and of the segment that followed neither.
+        try Disk.write([], to: stage.log(0))
+        try Disk.remove(stage.log(log.activeSegment.baseOffset.rawValue))
+        let again = try stage.open().log
+        let model = try again.fill(1, size: 60, clock: stage.clock)
+        try again.close()
+        // It goes once more, before the system has written the new sidecar back.
+        try Disk.write(old, to: stage.sidecar(0))
+        let (third, report) = try stage.open(.clean)
+        #expect(report.missing.isEmpty && report.damage.isEmpty && report.tornTail == nil)
+        #expect(third.logEndOffset == again.logEndOffset)
+        #expect(try third.content().contents == model.contents)
+    }
+
     /// A closed segment whose sidecar has several blocks, and everything the log was asked to keep.
     private func severalBlocks() throws -> (stage: LogStage, model: [Entry], end: Offset) {
         let stage = try LogStage()

@@ -208,7 +208,10 @@ package struct LogRecovery {
             access: isReadOnly ? .read : .create)
     }
 
-    var trustsUnflushed: Bool { isSameBoot || wasClosedCleanly }
+    /// Blocks of sidecars about bytes that were not flushed when they were written are true of a machine that has not been
+    /// restarted since. Not even a proper close makes them so: a power cut behind it can bring back those of an earlier life,
+    /// because sidecars are not flushed. What the close made durable is in blocks that say so.
+    var trustsUnflushed: Bool { isSameBoot }
 
     /// A segment that another one follows. Returns whether its bytes are known to be flushed.
     private func openSealed(
