@@ -23,7 +23,8 @@ extension LogRecovery {
     /// Looks only after a restart of the machine, because only that takes bytes of a file; and only for a writer, who can make
     /// the sidecar anew. Otherwise O(1).
     func rest(of segment: Segment, behind seal: SidecarFile.Seal) -> Vouched? {
-        guard !isSameBoot, !wasClosedCleanly, !isReadOnly, let times = segment.sidecar.appendTimesOfRest(behind: seal) else {
+        guard !isSameBoot, !wasClosedCleanly, !isReadOnly, let times = segment.sidecar.appendTimesOfRest(behind: seal)
+        else {
             return nil
         }
         return Vouched(
