@@ -11,11 +11,14 @@ import Testing
 
 @Suite("Engine observers")
 struct EngineObserverTests {
-    private func work(_ observer: any EngineObserver, in directory: String) async throws {
+    private func work(
+        _ observer: any EngineObserver, in directory: String, opened: (Daybook) -> Void = { _ in }
+    ) async throws {
         var configuration = Configuration()
         configuration.housekeeping.isAutomatic = false
         configuration.observer = observer
         let daybook = try await Daybook.open(directory, configuration: configuration)
+        opened(daybook)
         var topic = TopicConfiguration()
         topic.retention.policy = .compact
         topic.retention.dirtyRatio = 0
@@ -98,9 +101,33 @@ struct EngineObserverTests {
         #expect(!all.contains { $0.contains("secret") })
     }
 
+    @Test func `An observer may ask the daybook, because no lock is held while it hears`() async throws {
+        let directory = try TemporaryDirectory()
+        let observer = AskingObserver()
+        try await work(observer, in: directory.path) { daybook in observer.daybook.withLock { $0 = daybook } }
+        observer.daybook.withLock { $0 = nil }
+        #expect(observer.heard.withLock { $0 } == ["append", "flush", "read", "house"])
+    }
+
     @Test func `Without a backend nothing is kept and nothing fails`() async throws {
         try await work(EngineMetrics(factory: NOOPMetricsHandler.instance), in: TemporaryDirectory().path)
     }
+}
+
+/// Takes the lock of every partition whenever it hears something: it would wait for ever for one that is held.
+private final class AskingObserver: EngineObserver {
+    let daybook = Mutex<Daybook?>(nil)
+    let heard = Mutex<Set<String>>([])
+
+    private func ask(_ event: String) {
+        #expect(daybook.withLock { $0 }?.failedPartitions.isEmpty ?? true)
+        heard.withLock { _ = $0.insert(event) }
+    }
+
+    func didAppend(_ append: AppendObservation) { ask("append") }
+    func didFlush(_ flush: FlushObservation) { ask("flush") }
+    func didRead(_ read: ReadObservation) { ask("read") }
+    func didKeepHouse(_ report: HousekeepingReport) { ask("house") }
 }
 
 /// What was logged.
