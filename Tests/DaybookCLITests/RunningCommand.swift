@@ -23,7 +23,8 @@ final class RunningCommand {
 
     func send(_ text: String) throws { try input.fileHandleForWriting.write(contentsOf: Data(text.utf8)) }
 
-    /// Waits for the next line of standard output; nil at its end.
+    /// Waits for the next line of standard output; nil at its end, and after a minute without a byte: a command that hangs must
+    /// fail its test, and not hold up all others, which share the threads that tests run on.
     func nextLine() throws -> String? {
         while true {
             if let end = unread.firstIndex(of: UInt8(ascii: "\n")) {
@@ -31,6 +32,9 @@ final class RunningCommand {
                 unread = Data(unread[(end + 1)...])
                 return line
             }
+            var ready = pollfd(
+                fd: output.fileHandleForReading.fileDescriptor, events: Int16(POLLIN), revents: 0)
+            guard poll(&ready, 1, 60_000) > 0 else { return nil }
             let more = output.fileHandleForReading.availableData
             if more.isEmpty { return nil }
             unread += more

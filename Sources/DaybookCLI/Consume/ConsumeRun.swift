@@ -122,9 +122,10 @@ struct ConsumeRun {
         for index in indices where !cursors[index].isDone { left[cursors[index].partition] = index }
         let consumer = try await daybook.makeConsumer(
             assigned: Array(left.keys), from: .end, configuration: ConsumerConfiguration(isolation: isolation))
-        // Who follows from an offset that is yet to come waits at the end for it.
-        for (partition, index) in left where cursors[index].next < cursors[index].limit {
-            try await consumer.seek(partition, to: .offset(cursors[index].next))
+        // Where each begins was found out before: what has come since is not to be passed over. Who follows from an offset that
+        // is yet to come waits for it at what was the end then.
+        for (partition, index) in left {
+            try await consumer.seek(partition, to: .offset(min(cursors[index].next, cursors[index].limit)))
         }
         while !isOver, !left.isEmpty {
             var batches = try await consumer.poll(max: Self.pollSize, timeout: .zero)
