@@ -1,6 +1,8 @@
 // What the sidecars tell a log that is being opened: how far they vouch for a segment, what is left where a power cut has
-// taken a part of one, and when records were appended. Reads sidecars only. Called by `LogRecovery`, which opens segments.
+// taken a part of one, and when records were appended. Reads sidecars and the end of what they cover.
+// Called by `LogRecovery`, which opens segments.
 
+internal import DaybookFiles
 internal import DaybookModel
 
 extension LogRecovery {
@@ -16,6 +18,8 @@ extension LogRecovery {
         /// Who wrote what, and the producers behind the segment, where its last block tells although others are lost.
         var epochs: [EpochStart] = []
         var producers: ProducerStateTable?
+        /// Something has been written about the segment as a closed one.
+        var isSealed = false
     }
 
     /// What is known of a segment whose sidecar ends in a seal and has lost blocks before it; nil where none is lost.
@@ -32,7 +36,7 @@ extension LogRecovery {
             epochs: seal.facts.epochStarts, producers: seal.producers)
     }
 
-    func vouched(_ segment: Segment, _ size: Position) -> Vouched {
+    func vouched(_ segment: Segment, _ size: Position) throws(FileError) -> Vouched {
         guard var content = segment.sidecar.load(trustUnflushed: trustsUnflushed) else { return Vouched() }
         if content.facts.size > size, !content.isFlushed, !wasClosedCleanly {
             // The file is shorter than it was, but not shorter than an earlier block promised, perhaps.
@@ -40,9 +44,25 @@ extension LogRecovery {
             content = flushed
         }
         let promised = content.isFlushed || wasClosedCleanly ? content.facts.nextOffset : .zero
-        guard content.facts.size > size else { return Vouched(content: content, promised: promised) }
+        if content.facts.size <= size, try fits(content, segment) {
+            return Vouched(content: content, promised: promised)
+        }
         return Vouched(
-            promised: promised, appendTimes: content.index.appendTimes, lastAppendTime: content.facts.lastAppendTime)
+            promised: promised, appendTimes: content.index.appendTimes, lastAppendTime: content.facts.lastAppendTime,
+            isSealed: content.isSealed)
+    }
+
+    /// Whether the segment has, where the covered bytes end, a batch of the offset that the sidecar says. O(index interval).
+    ///
+    /// The segment and a compacted one in its place share their name, and a power cut may leave the sidecar of the one beside the
+    /// bytes of the other. Whoever believed it would take whole batches for rest to be cut.
+    private func fits(_ content: SidecarFile.Content, _ segment: Segment) throws(FileError) -> Bool {
+        let last = content.index.entries.last
+        var walker = BatchWalker(
+            segment.file, from: last?.position ?? .zero, to: content.facts.size,
+            expecting: last?.offset ?? segment.baseOffset, judgesEpochs: false)
+        while case .batch = try walker.next() {}
+        return walker.position == content.facts.size && walker.expectedOffset == content.facts.nextOffset
     }
 
     /// What is known of a segment's append times without looking into it.

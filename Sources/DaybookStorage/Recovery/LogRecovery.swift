@@ -229,7 +229,7 @@ package struct LogRecovery {
             if isFlushed { segment.flushedSize = size } else { segment.inherited = .zero..<size }
             return isFlushed
         }
-        let known = rest ?? vouched(segment, size)
+        let known = if let rest { rest } else { try vouched(segment, size) }
         var result = try scan(
             segment, behind: known, to: size, durableBelow: end, previous, isSealed: true, estimatedTime(), producers,
             markersBelow: max(knownRecoveryPoint, known.promised))
@@ -260,7 +260,7 @@ package struct LogRecovery {
         _ segment: Segment, _ file: SegmentOnDisk, _ knownSoFar: Offset, behind previous: SegmentFacts?,
         _ producers: inout ProducerRecovery, _ report: inout PartitionRecovery
     ) throws(FileError) -> Offset {
-        let known = vouched(segment, file.size)
+        let known = try vouched(segment, file.size)
         // That a segment follows says nothing about those before it: it may have been begun between two flushes.
         let recoveryPoint = max(knownSoFar, known.promised)
         let time = max(min(file.modified, now), previous?.lastAppendTime ?? .none)
@@ -276,11 +276,13 @@ package struct LogRecovery {
         try keep(result.damage, of: segment, &report)
         // A sidecar whose promise the file does not keep stays: the promise holds until the next segment has begun.
         if !isReadOnly, known.content != nil || known.promised == .zero { segment.sidecar.tryCutUntrusted() }
+        // What belongs to other bytes is replaced by the next block.
+        if known.content == nil, segment.nextOffset >= known.promised { segment.sidecar.forget() }
         if let torn = result.tornTail {
             try cut(segment, torn, from: file.size, &report)
         }
         // What was closed once never grows again, whatever became of the segment behind it: a snapshot may share its bytes.
-        segment.isSealed = known.content.map { $0.isSealed && $0.facts.size == file.size } ?? false
+        segment.isSealed = known.content.map { $0.isSealed && $0.facts.size == file.size } ?? known.isSealed
         // What lies above the recovery point was found, not promised: it is flushed before anybody is shown it.
         let durableSize = durableSize(of: segment, below: recoveryPoint, known.content)
         segment.flushedSize = wasClosedCleanly ? segment.size : durableSize
