@@ -14,6 +14,7 @@ let package = Package(
     platforms: [.macOS(.v26)],
     products: [
         .library(name: "Daybook", targets: ["Daybook"]),
+        .library(name: "DaybookSchema", targets: ["DaybookSchema"]),
         .library(name: "DaybookServices", targets: ["DaybookServices"]),
         .library(name: "DaybookTesting", targets: ["DaybookTesting"]),
         .executable(name: "daybook", targets: ["DaybookCLI"]),
@@ -37,6 +38,7 @@ let package = Package(
         .target(name: "CDaybookShims"),
         .target(name: "DaybookModel"),
         .target(name: "DaybookText"),
+        .target(name: "DaybookSchema", dependencies: ["DaybookText"]),
         .target(name: "DaybookCompression", dependencies: ["CZstd", "CLZ4", "DaybookModel"]),
         .target(name: "DaybookRecords", dependencies: ["CDaybookShims", "DaybookCompression", "DaybookModel"]),
         .target(name: "DaybookFiles", dependencies: ["CDaybookShims", "DaybookModel", system]),
@@ -64,6 +66,7 @@ let package = Package(
             ]),
 
         .testTarget(name: "DaybookModelTests", dependencies: ["DaybookModel"]),
+        .testTarget(name: "DaybookSchemaTests", dependencies: ["DaybookSchema"]),
         .testTarget(name: "DaybookTextTests", dependencies: ["DaybookText"]),
         .testTarget(name: "DaybookCompressionTests", dependencies: ["DaybookCompression", "DaybookModel"]),
         .testTarget(

@@ -13,6 +13,7 @@ struct ImportTests {
         "DaybookModel": ["Synchronization"],
         "DaybookCompression": ["CZstd", "CLZ4", "DaybookModel"],
         "DaybookRecords": ["CDaybookShims", "DaybookCompression", "DaybookModel", "Synchronization"],
+        "DaybookSchema": ["DaybookText", "Foundation"],
         "DaybookText": cLibrary,
         "DaybookFiles": cLibrary.union(["CDaybookShims", "DaybookModel", "SystemPackage", "Synchronization"]),
         "DaybookStorage": ["DaybookFiles", "DaybookModel", "DaybookRecords", "SystemPackage", "Synchronization"],
@@ -108,7 +109,8 @@ struct ImportTests {
     }
 
     private static func foundationRule(_ file: SourceFile) -> [Finding] {
-        guard file.target != "DaybookCLI" else { return [] }
+        // Whole documents are read by Foundation's parser; nothing of the log stands on that target.
+        guard file.target != "DaybookCLI", file.target != "DaybookSchema" else { return [] }
         return file.imports.filter { $0.module.hasPrefix("Foundation") }.map {
             Finding(path: file.path, line: $0.line, message: "no \($0.module) below the command line")
         }
