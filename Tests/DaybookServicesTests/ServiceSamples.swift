@@ -23,6 +23,16 @@ func runService(in directory: String, logger: Logger) async throws {
 // end
 
 // sample ServicesAndObservability
+func observed() -> (registry: PrometheusRegistry, configuration: Configuration) {
+    let registry = PrometheusRegistry()
+    var configuration = Configuration()
+    configuration.observer = EngineMetrics(factory: registry)
+    // What /metrics answers is registry.exposition(), as PrometheusRegistry.contentType.
+    return (registry, configuration)
+}
+// end
+
+// sample ServicesAndObservability
 func sendAndProcess(_ order: Record, by producer: Producer, tracer: some Tracer) async throws {
     let receipt = try await tracer.send(order, to: "orders", by: producer)
     // Somewhere else, later, with the record as it was read:
@@ -35,6 +45,16 @@ func sendAndProcess(_ order: Record, by producer: Producer, tracer: some Tracer)
 
 @Suite("Samples of the article on services")
 struct ServiceSamples {
+    @Test func `What is appended is in the text for Prometheus`() async throws {
+        let directory = try TemporaryDirectory()
+        let (registry, configuration) = observed()
+        let daybook = try await Daybook.open(directory.path, configuration: configuration)
+        try await daybook.createTopic("orders")
+        _ = try await daybook.makeProducer().send(Record(key: "k", value: "v"), to: "orders")
+        try await daybook.close()
+        #expect(registry.exposition().contains("daybook_records_appended_total{topic=\"orders\"} 1\n"))
+    }
+
     @Test func `The service runs until it is cancelled, and closes`() async throws {
         let directory = try TemporaryDirectory()
         try await Daybook.open(directory.path).close()

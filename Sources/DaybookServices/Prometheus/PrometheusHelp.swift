@@ -1,0 +1,28 @@
+// What Prometheus' text says of each metric of Daybook. A test holds the names against those that the engine's observers and
+// gauges really record.
+
+/// Descriptions of metrics.
+enum PrometheusHelp {
+    /// By name.
+    static let daybook = [
+        "daybook_records_appended_total": "Records that were written to the log.",
+        "daybook_bytes_appended_total": "Bytes that were written to the log, as they are on disk.",
+        "daybook_batches_appended_total": "Record batches that were written to the log.",
+        "daybook_duplicate_batches_total": "Batches that had been written before and were not written again.",
+        "daybook_batches_refused_total": "Batches that the log has refused, by reason.",
+        "daybook_append_seconds": "Time of an append, from the wait for the partition to the return of the write call.",
+        "daybook_flush_seconds": "Time that the disk takes to make a partition's bytes durable.",
+        "daybook_flush_failures_total": "Flushes that the disk has failed; the partition takes no appends any more.",
+        "daybook_bytes_read_total": "Bytes that were read from the log, as they are on disk.",
+        "daybook_read_seconds": "Time of a read, without unpacking.",
+        "daybook_transactions_total": "Transactions that have ended, by outcome.",
+        "daybook_transaction_seconds": "Time of a transaction, from its begin to its end, by outcome.",
+        "daybook_offset_commits_total": "Commits of a group's offsets.",
+        "daybook_offset_commits_refused_total": "Commits of a group's offsets that were refused, by reason.",
+        "daybook_offset_commit_seconds": "Time until a commit of offsets is durable.",
+        "daybook_housekeeping_findings_total": "Findings of the housekeeper that want a person's attention, by kind.",
+        "daybook_group_lag_records": "Records that wait for a group.",
+        "daybook_group_oldest_record_seconds": "Age of the oldest record that waits for a group.",
+        "daybook_group_lost_partitions": "Partitions in which a group cannot go on from where it was.",
+    ]
+}
