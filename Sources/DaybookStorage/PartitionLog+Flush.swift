@@ -20,6 +20,9 @@ package struct FlushTicket: Sendable {
     /// The folder to flush, when names in it are new.
     fileprivate let directory: FilePath?
     fileprivate let pool: DescriptorPool
+    /// Nothing on disk tells yet that everything before the active segment is durable: whoever runs the ticket then writes down
+    /// how far the log is durable, before anybody hears of it. Recovery goes by that where it finds bytes of earlier ones lost.
+    package let beginsSegment: Bool
     /// Everything below is durable once `run` has returned.
     package let nextOffset: Offset
 
@@ -81,7 +84,7 @@ extension PartitionLog {
         hasUnflushedNames = false
         return FlushTicket(
             items: items, directory: flushesNames ? directory : nil, pool: pool,
-            nextOffset: logEndOffset)
+            beginsSegment: savedDurableTo < activeSegment.baseOffset, nextOffset: logEndOffset)
     }
 
     /// Takes note of a flush. After a failure the log is poisoned: what was written may be lost, and a second flush
@@ -133,7 +136,12 @@ extension PartitionLog {
     /// The three steps in one, for callers that may block. Returns the offset below which all is durable.
     @discardableResult
     package func flush() throws(StorageError) -> Offset {
-        let outcome = try beginFlush().run()
+        let ticket = try beginFlush()
+        let outcome = ticket.run()
+        if ticket.beginsSegment, outcome.failure == nil {
+            // Without it recovery may have to take rot for a torn tail. The next flush tries again.
+            do throws(FileError) { try saveCheckpoint(durableTo: outcome.nextOffset) } catch {}
+        }
         try finishFlush(outcome)
         return outcome.nextOffset
     }

@@ -33,7 +33,7 @@ package final class PartitionLog {
     /// The log start offset that a checkpoint on disk says. Files go only when it has caught up.
     package private(set) var savedLogStart: Offset
     /// How far the log was durable according to the checkpoint on disk.
-    private var savedDurableTo: Offset
+    private(set) var savedDurableTo: Offset
     /// Where the damage ends that has been found so far.
     private var damageEnd = Offset.zero
     /// Damage is known and no checkpoint on disk says that its place was durable once: a recovery after a power cut, with
@@ -129,16 +129,16 @@ package final class PartitionLog {
         }
     }
 
-    /// The checkpoint as it should be written down now.
-    package func currentCheckpoint() -> PartitionCheckpoint {
-        checkpoint.durableTo = recoveryPoint
+    /// The checkpoint as it should be written down now. `durableTo`: a flush has come so far, and the log does not know yet.
+    package func currentCheckpoint(durableTo: Offset = .zero) -> PartitionCheckpoint {
+        checkpoint.durableTo = max(recoveryPoint, durableTo, savedDurableTo)
         checkpoint.logStartOffset = logStartOffset
         return checkpoint
     }
 
     /// Writes the checkpoint down; durable when it returns. For callers that have the log to themselves.
-    package func saveCheckpoint() throws(FileError) {
-        let current = currentCheckpoint()
+    package func saveCheckpoint(durableTo: Offset = .zero) throws(FileError) {
+        let current = currentCheckpoint(durableTo: durableTo)
         try current.write(in: directory, pool.fileSystem)
         noteSaved(current)
     }

@@ -129,4 +129,22 @@ struct EpochTests {
             try again.close()
         }
     }
+
+    @Test("C69 a batch whose wrong epoch its predecessors gave away at an open is a gap at the next one too")
+    func wrongEpochBehindOthers() throws {
+        var stage = try LogStage()
+        stage.configuration.segmentBytes = .bytes(1)
+        let log = try stage.open(epoch: 3).log
+        let model = try log.fill(4, size: 10, clock: stage.clock)
+        try log.close()
+        var bytes = try Disk.read(stage.log(2))
+        bytes[BatchLayout.partitionLeaderEpoch + 3] = 0
+        try Disk.write(bytes, to: stage.log(2))
+        try stage.removeSidecars()
+        for attempt in 0..<3 {
+            let again = try stage.open(.durable(Offset(8)), epoch: Int32(4 + attempt)).log
+            #expect(try again.content().contents == model.without([Offset(2)..<Offset(4)]).contents, "open \(attempt)")
+            try again.close()
+        }
+    }
 }

@@ -36,6 +36,7 @@ struct LogStage {
         var logStartOffset = Offset.zero
         var wasClosedCleanly = false
         var isSameBoot = false
+        var mayHaveLostPower = false
         var epoch = LeaderEpoch.zero
         var isReadOnly = false
 
@@ -58,8 +59,8 @@ struct LogStage {
             pool: DescriptorPool(fileSystem: disk, limit: poolLimit),
             quarantine: Quarantine(dataDirectory: folder.filePath, fileSystem: disk), leaderEpoch: before.epoch,
             knownRecoveryPoint: before.recoveryPoint, logStartOffset: before.logStartOffset,
-            wasClosedCleanly: before.wasClosedCleanly, isSameBoot: before.isSameBoot, now: clock.now(),
-            isReadOnly: before.isReadOnly
+            wasClosedCleanly: before.wasClosedCleanly, isSameBoot: before.isSameBoot,
+            mayHaveLostPower: before.mayHaveLostPower, now: clock.now(), isReadOnly: before.isReadOnly
         ).run()
         if let epoch { opened.log.leaderEpoch = LeaderEpoch(rawValue: epoch) }
         return opened

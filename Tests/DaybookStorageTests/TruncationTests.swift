@@ -48,6 +48,8 @@ struct TruncationTests {
             for withSidecars in [true, false] {
                 try stage.restore(files)
                 if withSidecars { try Disk.remove(stage.sidecar(base)) } else { try stage.removeSidecars() }
+                // Nothing tells that the segment has ever been durable.
+                try Disk.remove(stage.directory.appending(PartitionCheckpoint.fileName))
                 try Disk.truncate(path, to: length)
                 let (log, report) = try stage.open(.durable(Offset(base)), epoch: 1)
                 let place = Comment(rawValue: "length \(length), sidecars \(withSidecars)")

@@ -12,13 +12,14 @@ struct BackupSource {
     let pool: DescriptorPool
     let clock: any TimeSource
     private let watermarks: WatermarkFile
-    private let bootIdentifier = SystemIdentity.bootIdentifier()
+    private let bootIdentifier: String?
 
     init(layout: DirectoryLayout, pool: DescriptorPool, clock: any TimeSource) {
         self.layout = layout
         self.pool = pool
         self.clock = clock
         watermarks = WatermarkFile(path: layout.watermarks, pool: pool, isReadOnly: true)
+        bootIdentifier = SystemIdentity.bootIdentifier(in: pool.fileSystem)
     }
 
     private var fileSystem: any FileSystem { pool.fileSystem }
@@ -66,7 +67,6 @@ struct BackupSource {
             guard try fileSystem.exists(folder) else { return nil }
             let before = try state()
             let watermark = watermark(topic, topicPartition)
-            let isSameBoot = before?.bootIdentifier != nil && before?.bootIdentifier == bootIdentifier
             let (log, _) = try LogRecovery(
                 identity: LogIdentity(topicPartition: topicPartition, topicID: topic.id), directory: folder,
                 configuration: topic.configuration.log, pool: pool,
@@ -74,7 +74,9 @@ struct BackupSource {
                 leaderEpoch: before?.leaderEpoch ?? watermark?.leaderEpoch ?? .zero,
                 knownRecoveryPoint: watermark?.highWatermark ?? .zero,
                 logStartOffset: watermark?.logStartOffset ?? .zero, wasClosedCleanly: before?.isClean ?? false,
-                isSameBoot: isSameBoot, now: clock.now(), isReadOnly: true
+                isSameBoot: before?.isOf(boot: bootIdentifier) ?? false,
+                mayHaveLostPower: before?.mayPrecedePowerCut(bootIdentifier) ?? false, now: clock.now(),
+                isReadOnly: true
             ).run()
             // A writer that came meanwhile may have appended what the state that was read calls durable.
             if try state() == before { return try LogSnapshot(of: log) }

@@ -164,12 +164,6 @@ struct DirectoryOpening: Sendable {
         try AtomicFile.read(layout.state, in: fileSystem).flatMap { try DirectoryState(decoding: $0) }
     }
 
-    /// Whether the machine is known not to have been restarted since the state was written.
-    private func isSameBoot(_ state: DirectoryState?) -> Bool {
-        guard let boot = state?.bootIdentifier else { return false }
-        return boot == bootIdentifier
-    }
-
     private func requireDirectory() throws -> (any FileLock)? {
         guard try fileSystem.exists(layout.root) else { throw noDirectory }
         return nil
@@ -256,7 +250,8 @@ struct DirectoryOpening: Sendable {
             quarantine: Quarantine(dataDirectory: layout.root, fileSystem: fileSystem),
             leaderEpoch: before?.leaderEpoch ?? watermark?.leaderEpoch ?? .zero,
             knownRecoveryPoint: watermark?.highWatermark ?? .zero, logStartOffset: watermark?.logStartOffset ?? .zero,
-            wasClosedCleanly: before?.isClean ?? false, isSameBoot: isSameBoot(before), now: services.clock.now(),
+            wasClosedCleanly: before?.isClean ?? false, isSameBoot: before?.isOf(boot: bootIdentifier) ?? false,
+            mayHaveLostPower: before?.mayPrecedePowerCut(bootIdentifier) ?? false, now: services.clock.now(),
             isReadOnly: isReadOnly)
         do throws(FileError) {
             let (log, report) = try recovery.run()

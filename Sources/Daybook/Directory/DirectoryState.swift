@@ -53,6 +53,15 @@ package struct DirectoryState: Equatable {
         return state
     }
 
+    /// Whether the machine is known not to have been restarted since the state was written.
+    func isOf(boot current: String?) -> Bool {
+        guard let bootIdentifier, let current else { return false }
+        return bootIdentifier == current
+    }
+
+    /// Whether a writer was at work when the machine stopped, as far as can be told on its present start.
+    func mayPrecedePowerCut(_ current: String?) -> Bool { !isClean && !isOf(boot: current) }
+
     package init(
         isClean: Bool, leaderEpoch: LeaderEpoch, bootIdentifier: String?,
         nextProducerID: ProducerID = ProducerID(rawValue: 0)

@@ -10,7 +10,7 @@ public struct RecoveryReport: Sendable {
     public struct Finding: Sendable, CustomStringConvertible {
         /// What sort of thing it is.
         public enum Kind: String, Sendable {
-            /// The incomplete last write of a crash: normal. A writer's open cuts it and keeps the bytes in `quarantine`.
+            /// The incomplete last writes of a crash: normal. A writer's open cuts them and keeps the bytes in `quarantine`.
             case tornTail
             /// Bytes that were once good and are not. A copy is in `quarantine`; readers get a gap.
             case corruption
@@ -57,6 +57,13 @@ public struct RecoveryReport: Sendable {
                 "torn tail in segment \(torn.segment) at position \(torn.position): \(torn.byteCount) bytes "
                     + (isReadOnly ? "that the next writer cuts and keeps" : "cut and kept")
                     + " in quarantine (\(torn.reason))")
+        }
+        for (segment, byteCount) in partition.setAside {
+            note(
+                .tornTail,
+                "torn tail: segment \(segment), \(byteCount) bytes, was written behind bytes that a power cut took, before "
+                    + "any of them was flushed; "
+                    + (isReadOnly ? "the next writer moves it to quarantine" : "moved to quarantine"))
         }
         for (segment, damage) in partition.damage {
             note(

@@ -53,6 +53,10 @@ extension Partition {
         let began = services.observer.map { _ in services.clock.elapsed() }
         let outcome = ticket.run()
         observeFlush(outcome, since: began)
+        if ticket.beginsSegment, outcome.failure == nil {
+            // Without it recovery may have to take rot for a torn tail. The next flush tries again.
+            do throws(FileError) { try saveCheckpoint(durableTo: outcome.nextOffset) } catch {}
+        }
         let (waiters, woken, goesOn) = state.withLock { state -> ([Waiter], [Watcher], Bool) in
             do throws(StorageError) {
                 try state.log.finishFlush(outcome)

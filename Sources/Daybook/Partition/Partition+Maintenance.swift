@@ -133,10 +133,11 @@ extension Partition {
         }
     }
 
-    func saveCheckpoint() throws(FileError) {
+    /// Writes the checkpoint down, durably. `durableTo`: as in `PartitionLog.currentCheckpoint`.
+    func saveCheckpoint(durableTo: Offset = .zero) throws(FileError) {
         // One at a time, and the newest: an older one must not be written over it.
         try checkpointing.withLock { _ throws(FileError) in
-            let (checkpoint, directory) = withLog { ($0.currentCheckpoint(), $0.directory) }
+            let (checkpoint, directory) = withLog { ($0.currentCheckpoint(durableTo: durableTo), $0.directory) }
             try checkpoint.write(in: directory, services.fileSystem)
             withLog { $0.noteSaved(checkpoint) }
         }

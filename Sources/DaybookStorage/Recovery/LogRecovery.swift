@@ -21,6 +21,8 @@ package struct LogRecovery {
     package let wasClosedCleanly: Bool
     /// The machine has not been restarted since the last owner wrote: bytes of completed writes are still there.
     package let isSameBoot: Bool
+    /// It may have been restarted: what was written and not flushed may be lost, in any part.
+    package let mayHaveLostPower: Bool
     package let now: Timestamp
     /// Opened for reading: nothing at all is changed on disk.
     package private(set) var isReadOnly: Bool
@@ -28,8 +30,8 @@ package struct LogRecovery {
     package init(
         identity: LogIdentity, directory: FilePath, configuration: LogConfiguration, pool: DescriptorPool,
         quarantine: Quarantine, leaderEpoch: LeaderEpoch, knownRecoveryPoint: Offset = .zero,
-        logStartOffset: Offset = .zero, wasClosedCleanly: Bool = false, isSameBoot: Bool = false, now: Timestamp,
-        isReadOnly: Bool = false
+        logStartOffset: Offset = .zero, wasClosedCleanly: Bool = false, isSameBoot: Bool = false,
+        mayHaveLostPower: Bool = false, now: Timestamp, isReadOnly: Bool = false
     ) {
         self.identity = identity
         self.directory = directory
@@ -41,6 +43,7 @@ package struct LogRecovery {
         self.logStartOffset = logStartOffset
         self.wasClosedCleanly = wasClosedCleanly
         self.isSameBoot = isSameBoot
+        self.mayHaveLostPower = mayHaveLostPower
         self.now = now
         self.isReadOnly = isReadOnly
     }
@@ -57,10 +60,13 @@ package struct LogRecovery {
         // Beside a live writer a sidecar may be read that speaks of more than the files held when they were listed: that is
         // not missing, it is new. What is really missing is so the second time too.
         var missing: [Range<Offset>] = []
+        var lost = 0
         for _ in 0..<10 {
             let opened = try open()
-            guard isReadOnly, opened.report.missing != missing else { return opened }
-            missing = opened.report.missing
+            guard isReadOnly, opened.report.missing != missing || opened.report.setAside.count != lost else {
+                return opened
+            }
+            (missing, lost) = (opened.report.missing, opened.report.setAside.count)
         }
         return try open()
     }
@@ -85,6 +91,7 @@ package struct LogRecovery {
             trace(checkpoint.producers), from: files.first?.baseOffset, behind: expired)
         let firstProducers = producers.snapshot
         var recoveryPoint = max(knownRecoveryPoint, logStartOffset, checkpoint.durableTo)
+        if mayHaveLostPower { try setAsideFollowers(of: &files, durable: recoveryPoint, &report) }
         var times = AppendTimeBounds()
         for (index, file) in files.enumerated() {
             let segment = makeSegment(file.baseOffset)

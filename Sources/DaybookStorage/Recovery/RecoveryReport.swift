@@ -23,6 +23,8 @@ package struct PartitionRecovery: Sendable {
     /// Records found above the recovery point: written, not known to be durable, kept.
     package internal(set) var recoveredRecords: Int64 = 0
     package internal(set) var tornTail: TornTail?
+    /// Segments that were written behind the torn tail, before a flush of any of it: moved to quarantine as a part of it.
+    package internal(set) var setAside: [(segment: Offset, byteCount: Int)] = []
     /// Bytes that were once good and are not: kept where they are, a copy in quarantine.
     package internal(set) var damage: [(segment: Offset, damage: Damage)] = []
     /// Offsets that are in no file although later ones, or the recovery point, say that they were.
@@ -33,5 +35,7 @@ package struct PartitionRecovery: Sendable {
     init(topicPartition: TopicPartition) { self.topicPartition = topicPartition }
 
     /// Whether there is anything to tell beside the cost.
-    package var isUneventful: Bool { tornTail == nil && damage.isEmpty && missing.isEmpty && rebuiltSidecars.isEmpty }
+    package var isUneventful: Bool {
+        tornTail == nil && setAside.isEmpty && damage.isEmpty && missing.isEmpty && rebuiltSidecars.isEmpty
+    }
 }

@@ -131,13 +131,18 @@ package struct SegmentScan {
     ) throws(FileError) {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
         defer { buffer.deallocate() }
+        var epochs = knownEpochs
+        // Where nobody knows who wrote what is lost, it passes for the work of whoever came before.
+        if epochs.isEmpty, let epoch = facts.lastEpoch ?? previousEpoch {
+            epochs = [EpochStart(epoch: epoch, startOffset: facts.nextOffset)]
+        }
         var position = range.lowerBound
         while position < range.upperBound {
             let wanted = min(buffer.count, position.distance(to: range.upperBound))
             let count = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]), at: position)
             guard count > 0 else { return }
             facts.stepOver(
-                bytes: UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: nextOffset, knownEpochs: knownEpochs)
+                bytes: UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: nextOffset, knownEpochs: epochs)
             position = position.advanced(by: count)
         }
     }
