@@ -111,6 +111,8 @@ struct CorruptionTests {
         for byte in bytes.indices {
             try stage.restore(files)
             try stage.removeSidecars()
+            // Nothing tells that the segment has ever been durable.
+            try Disk.remove(stage.directory.appending(PartitionCheckpoint.fileName))
             try flip(name, byte)
             let spoiled = try Disk.read(stage.path(name))
             let batch = try #require(batches.first { $0.positions.contains(byte) })

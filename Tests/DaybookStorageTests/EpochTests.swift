@@ -130,6 +130,24 @@ struct EpochTests {
         }
     }
 
+    @Test("C5 C69 above what is durable no number of batches makes an earlier epoch believable")
+    func earlierEpochAboveDurable() throws {
+        let stage = try LogStage()
+        let other = try LogStage()
+        let log = try stage.open(epoch: 3).log
+        let model = try log.fill(2, clock: stage.clock)
+        let stranger = try other.open(epoch: 1).log
+        try stranger.fill(5, clock: other.clock)
+        let size = log.size
+        // A power cut leaves bytes of another file, which continue the offsets.
+        let bytes = try Disk.read(other.log(0))
+        try Disk.append(Array(bytes[size...]), to: stage.log(0))
+        try stage.removeSidecars()
+        let (again, report) = try stage.open(.durable(Offset(4)), epoch: 4)
+        #expect(report.tornTail?.position == Position(size) && report.tornTail?.byteCount == bytes.count - size)
+        #expect(try again.content().contents == model.contents)
+    }
+
     @Test("C69 a batch whose wrong epoch its predecessors gave away at an open is a gap at the next one too")
     func wrongEpochBehindOthers() throws {
         var stage = try LogStage()

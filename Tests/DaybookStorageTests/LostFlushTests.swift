@@ -91,6 +91,22 @@ struct LostFlushTests {
         try expectEnd(durable, [Array(rest.suffix(1)), bytes(12), bytes(16)], "three segments")
     }
 
+    @Test func `C22 where the name of the first segment is lost, the log begins anew`() throws {
+        try stage.restore(files)
+        try stage.removeSidecars()
+        try Disk.remove(stage.directory.appending(PartitionCheckpoint.fileName))
+        try Disk.remove(stage.log(0))
+        try expectEnd(.zero, [4, 8, 12, 16].map { bytes($0) }, "no first segment")
+        // Records may have been deleted before the first segment, and the word on that be lost.
+        try stage.restore(files)
+        try stage.removeSidecars()
+        try Disk.write([1, 2, 3], to: stage.directory.appending(PartitionCheckpoint.fileName))
+        try Disk.remove(stage.log(0))
+        let (log, report) = try stage.open(afterPowerCut(), epoch: 2)
+        #expect(report.setAside.isEmpty && report.missing == [.zero..<Offset(4)])
+        #expect(log.logEndOffset == model.last?.offsets.upperBound)
+    }
+
     @Test func `C7 C8 below what is known to be durable a loss is damage, whatever the power did`() throws {
         for source in ["watermark", "checkpoint", "sidecar"] {
             try stage.restore(files)

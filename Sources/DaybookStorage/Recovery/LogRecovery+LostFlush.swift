@@ -15,14 +15,15 @@ extension LogRecovery {
     /// speaks of the last segment; else the segments that none speaks of are read.
     ///
     /// The newest goes first, and the lost bytes are cut when none is left: after a crash in between all of this is found
-    /// again.
+    /// again. `mayBeginLater`: nobody knows where the log begins, so that nothing is missing before the first segment.
     func setAsideFollowers(
-        of files: inout [SegmentOnDisk], durable known: Offset, _ report: inout PartitionRecovery
+        of files: inout [SegmentOnDisk], durable known: Offset, mayBeginLater: Bool, _ report: inout PartitionRecovery
     ) throws(FileError) {
-        guard files.count > 1 else { return }
+        guard let first = files.first else { return }
         let durable = max(known, flushed(files))
-        var count = 1
-        while count < files.count {
+        // The name of the first segment may be lost, too.
+        var count = first.baseOffset > durable && !mayBeginLater ? 0 : 1
+        while count > 0, count < files.count {
             let end = files[count].baseOffset
             if end > durable, try isIncomplete(files[count - 1], end: end, durable) { break }
             count += 1

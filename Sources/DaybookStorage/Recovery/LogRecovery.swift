@@ -75,7 +75,8 @@ package struct LogRecovery {
         var report = PartitionRecovery(topicPartition: identity.topicPartition)
         var names = try listNames()
         var checkpoint = PartitionCheckpoint(topicID: identity.topicID)
-        if names.contains(PartitionCheckpoint.fileName) {
+        let hasCheckpoint = names.contains(PartitionCheckpoint.fileName)
+        if hasCheckpoint {
             checkpoint =
                 try PartitionCheckpoint.read(in: directory, topicID: identity.topicID, pool.fileSystem) ?? checkpoint
             if try finishSwap(&checkpoint) { names = try listNames() }
@@ -87,11 +88,15 @@ package struct LogRecovery {
             .map { ProducerTrace.Source(baseOffset: $0.baseOffset, end: $1.baseOffset, size: $0.size) }
         files.removeFirst(expired.count)
         var segments: [Segment] = []
+        var recoveryPoint = max(knownRecoveryPoint, logStartOffset, checkpoint.durableTo)
+        if mayHaveLostPower {
+            // Before records are deleted a checkpoint says so. Where it cannot be read the log may begin anywhere.
+            let mayBeginLater = hasCheckpoint && checkpoint == PartitionCheckpoint(topicID: identity.topicID)
+            try setAsideFollowers(of: &files, durable: recoveryPoint, mayBeginLater: mayBeginLater, &report)
+        }
         var producers = try ProducerRecovery(
             trace(checkpoint.producers), from: files.first?.baseOffset, behind: expired)
         let firstProducers = producers.snapshot
-        var recoveryPoint = max(knownRecoveryPoint, logStartOffset, checkpoint.durableTo)
-        if mayHaveLostPower { try setAsideFollowers(of: &files, durable: recoveryPoint, &report) }
         var times = AppendTimeBounds()
         for (index, file) in files.enumerated() {
             let segment = makeSegment(file.baseOffset)

@@ -70,7 +70,15 @@ package struct SegmentScan {
             switch try walker.next() {
             case .end:
                 return result
-            case .batch(let header, let bytes, _):
+            case .batch(let header, let bytes, let position):
+                if let previous = result.facts.lastEpoch ?? previousEpoch, header.leaderEpoch < previous,
+                    header.baseOffset >= durableBelow, !wasClosedCleanly
+                {
+                    // Several batches of an earlier epoch are no proof here: a power cut may leave bytes of another file, and
+                    // there they were sound.
+                    result.tornTail = (position, .epochWentBack(previous: previous, found: header.leaderEpoch))
+                    return result
+                }
                 // Known append times (from a sidecar that outlived its index) go before the estimate.
                 let known = result.index.appendTime(of: header.baseOffset)
                 let isKnown = result.index.appendTimes.last.map { $0.offset >= header.baseOffset } ?? false
