@@ -2,6 +2,7 @@
 // A new operation of the engine gets a line here and is then tested with every failure of every call.
 
 import Daybook
+import DaybookFiles
 import DaybookTesting
 import SystemPackage
 import Testing
@@ -9,6 +10,8 @@ import Testing
 /// A daybook on a simulated disk, and what a test knows of its records.
 final class Stage {
     static let directory = "/srv/data"
+    static let backups = "/srv/backups"
+    static let restored = "/srv/restored"
 
     let disk: SimulatedDisk
     var daybook: Daybook?
@@ -21,6 +24,10 @@ final class Stage {
     /// Per group what it may find committed for `orders` and `others`, in the order of its commits; an acknowledged one
     /// leaves no other before it.
     var commits: [String: [[String: Offset]]] = [:]
+    /// By topic, the offset up to which records may be gone, because somebody began to delete them.
+    var deletedBefore: [String: Int64] = [:]
+    /// By topic, the value that must be the last one under each key, where records may go that others have replaced.
+    var newest: [String: [String: String]] = [:]
 
     init(_ disk: SimulatedDisk = SimulatedDisk()) { self.disk = disk }
 
@@ -28,6 +35,7 @@ final class Stage {
     func copy() -> Stage {
         let copy = Stage(disk.copy())
         (copy.sent, copy.durableCount, copy.deleting, copy.commits) = (sent, durableCount, deleting, commits)
+        (copy.deletedBefore, copy.newest) = (deletedBefore, newest)
         return copy
     }
 
@@ -67,6 +75,16 @@ final class Stage {
         commits[group] = [wish]
     }
 
+    /// Sends values under a few keys, durably, one batch each.
+    func replace(_ count: Int, in topic: String) async throws {
+        let producer = try ready.makeProducer()
+        for number in 0..<count {
+            let (key, value) = ("key \(number % 4)", "\(number) " + String(repeating: "y", count: 100))
+            _ = try await producer.send(Record(key: key, value: value), to: topic)
+            newest[topic, default: [:]][key] = value
+        }
+    }
+
     func close() async throws {
         try await daybook?.close()
         daybook = nil
@@ -89,6 +107,12 @@ final class Stage {
     }
 }
 
+/// A pass of housekeeping that could not do everything, and said so.
+struct FailedPass: Error {
+    let finding: HousekeepingReport.Finding
+    init(_ finding: HousekeepingReport.Finding) { self.finding = finding }
+}
+
 /// One operation: what has to be there before, and what is done.
 struct EngineOperation: Sendable, CustomTestStringConvertible {
     let testDescription: String
@@ -98,12 +122,16 @@ struct EngineOperation: Sendable, CustomTestStringConvertible {
     let begin: @Sendable (Stage) async throws -> Void
     /// What is to be tested.
     let run: @Sendable (Stage) async throws -> Void
+    /// What must hold beside the records, when whatever failed is in order again and the directory is open.
+    let check: @Sendable (Stage) async throws -> Void
 
     init(
         _ name: String, prepare: @escaping @Sendable (Stage) async throws -> Void = filled,
         begin: @escaping @Sendable (Stage) async throws -> Void = { try await $0.open() },
+        check: @escaping @Sendable (Stage) async throws -> Void = { _ in },
         _ run: @escaping @Sendable (Stage) async throws -> Void
     ) {
+        self.check = check
         testDescription = name
         self.prepare = prepare
         self.begin = begin
@@ -144,6 +172,17 @@ struct EngineOperation: Sendable, CustomTestStringConvertible {
         for offset in 1...3 { try await stage.commit("warehouse", Offset(Int64(offset))) }
         try await stage.commit("accounting", 5)
         try await stage.close()
+    }
+
+    /// Whatever is a snapshot by its name is whole; there is at least the one that was there before.
+    private static let expectWholeSnapshots: @Sendable (Stage) async throws -> Void = { stage in
+        let fileSystem = stage.disk.processFileSystem
+        guard try fileSystem.exists(FilePath(Stage.backups)) else { return }
+        for name in try fileSystem.entries(of: FilePath(Stage.backups)) where !name.hasSuffix(".unfinished") {
+            guard try fileSystem.status(of: FilePath("\(Stage.backups)/\(name)")).isDirectory else { continue }
+            let report = try await Daybook.verify("\(Stage.backups)/\(name)", fileSystem: fileSystem)
+            #expect(report.isClean, "\(name): \(report.findings)")
+        }
     }
 
     static let all: [EngineOperation] = [
@@ -193,6 +232,80 @@ struct EngineOperation: Sendable, CustomTestStringConvertible {
             stage.deleting = ["orders"]
             try await stage.ready.deleteTopic("orders")
         },
+        EngineOperation("delete records") { stage in
+            stage.deletedBefore["orders"] = 17
+            try await stage.ready.deleteRecords(try partition(), before: Offset(17))
+        },
+        EngineOperation(
+            "keep house",
+            prepare: { stage in
+                try await filled(stage)
+                try await stage.open()
+                var configuration = small
+                configuration.retention.bytes = ByteCount(rawValue: 1000)
+                try await stage.createTopic("retained", configuration)
+                try await stage.send(25, to: "retained")
+                try await stage.close()
+            },
+            { stage in
+                stage.deletedBefore["retained"] = 25
+                let report = try await stage.ready.housekeep()
+                if let failure = report.findings.first(where: { $0.kind == .failure }) { throw FailedPass(failure) }
+                #expect(try await stage.ready.offsets(try partition(of: "retained")).logStartOffset > .zero)
+            }),
+        EngineOperation(
+            "compact",
+            prepare: { stage in
+                try await filled(stage)
+                try await stage.open()
+                var configuration = small
+                configuration.retention.policy = .compact
+                _ = try await stage.ready.createTopic("stock", configuration: configuration)
+                try await stage.replace(40, in: "stock")
+                try await stage.close()
+            },
+            { stage in
+                let done = try await stage.ready.compact("stock")
+                #expect(done.values.contains { $0.recordsDropped > 0 })
+            }),
+        EngineOperation("scrub") { stage in
+            let done = try await stage.ready.scrub()
+            #expect(done.values.allSatisfy { $0.damagedSegmentsCount == 0 })
+        },
+        EngineOperation("back up", check: expectWholeSnapshots) { stage in
+            _ = try await stage.ready.backup(to: Stage.backups)
+        },
+        EngineOperation(
+            "back up once more and remove what is old",
+            prepare: { stage in
+                try await filled(stage)
+                try await stage.open()
+                _ = try await stage.ready.backup(to: Stage.backups)
+                try await stage.send(12)
+                try await stage.close()
+            }, check: expectWholeSnapshots,
+            { stage in
+                _ = try await stage.ready.backup(to: Stage.backups, options: BackupOptions(keep: 1))
+            }),
+        EngineOperation(
+            "restore",
+            prepare: { stage in
+                try await filled(stage)
+                try await stage.open()
+                _ = try await stage.ready.backup(to: Stage.backups)
+                try await stage.close()
+            },
+            check: { stage in
+                guard try stage.disk.processFileSystem.exists(FilePath(Stage.restored)) else { return }
+                let restored = try await Daybook.open(
+                    Stage.restored, configuration: Configuration().with(disk: stage.disk))
+                #expect(try await restored.content(try partition()).values.count == 25)
+                try await restored.close()
+            },
+            { stage in
+                _ = try await Daybook.restore(
+                    Stage.backups, to: Stage.restored, in: Configuration(ioThreads: 1).with(disk: stage.disk))
+            }),
         EngineOperation(
             "commit for the first time",
             prepare: { stage in

@@ -23,12 +23,13 @@ struct BackupRun {
         _ directory: String, to destination: String, _ options: BackupOptions, in configuration: Configuration,
         limit: RateLimit, stop: StopFlag, progress: @escaping @Sendable (ByteCount, ByteCount) -> Void
     ) {
+        let fileSystem = UninterruptedFileSystem(configuration.fileSystem)
         pool = DescriptorPool(
-            fileSystem: configuration.fileSystem,
+            fileSystem: fileSystem,
             limit: configuration.openFilesLimit ?? DescriptorPool.standardLimit)
         clock = configuration.clock
         source = BackupSource(layout: DirectoryLayout(root: FilePath(directory)), pool: pool, clock: clock)
-        self.destination = SnapshotFolder(root: FilePath(destination), fileSystem: configuration.fileSystem)
+        self.destination = SnapshotFolder(root: FilePath(destination), fileSystem: fileSystem)
         (self.options, self.limit, self.stop, tell) = (options, limit, stop, progress)
     }
 

@@ -25,7 +25,7 @@ struct RestoreRun {
         _ place: String, at name: String?, to directory: String, allowsDamage: Bool, in configuration: Configuration,
         limit: RateLimit, stop: StopFlag, progress: @escaping @Sendable (ByteCount, ByteCount) -> Void
     ) throws {
-        let fileSystem = configuration.fileSystem
+        let fileSystem = UninterruptedFileSystem(configuration.fileSystem)
         pool = DescriptorPool(
             fileSystem: fileSystem, limit: configuration.openFilesLimit ?? DescriptorPool.standardLimit)
         (snapshot, manifest) = try Self.find(FilePath(place), name, in: fileSystem)
