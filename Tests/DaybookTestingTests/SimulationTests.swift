@@ -57,10 +57,10 @@ import Testing
     @Test func `A failure is shrunk to the steps that it needs`() throws {
         var options = SimulationOptions()
         options.sabotage = BrokenVariant.neverFlushes.wrap
-        let shrunk = try #require(Simulation.shrink(seed: 1, steps: 100, options: options))
+        let shrunk = try #require(Simulation.shrink(seed: 2, steps: 100, options: options))
         #expect(shrunk.steps.count <= 3)
         #expect(shrunk.outcome.failure != nil)
         options.only = Set(shrunk.steps)
-        #expect(Simulation(seed: 1, steps: 100, options: options).run().failure != nil)
+        #expect(Simulation(seed: 2, steps: 100, options: options).run().failure != nil)
     }
 }

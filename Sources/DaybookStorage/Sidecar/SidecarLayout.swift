@@ -75,7 +75,7 @@ package enum SidecarLayout {
     static let magicValue: UInt32 = 0x4442_5343
     static let currentVersion: UInt16 = 2
     static let sealedFlag: UInt16 = 1
-    static let flushedFlag: UInt16 = 2
+    package static let flushedFlag: UInt16 = 2
     static let epochStartSize = 12
     static let entrySize = 28
     static let abortedSize = 24

@@ -4,6 +4,7 @@
 package import DaybookFiles
 internal import DaybookModel
 internal import DaybookRecords
+internal import DaybookStorage
 internal import Synchronization
 internal import SystemPackage
 
@@ -29,6 +30,8 @@ package enum BrokenVariant: String, Sendable, CaseIterable {
     case cutsBelowRecoveryPoint
     /// What was only in the page cache counts after a restart of the machine.
     case mistakesRestartForKill
+    /// What an index file says of its segment counts as durable, whether the segment's bytes were flushed or not.
+    case trustsIndex
     /// A write that moved less than it should counts as whole.
     case ignoresShortWrites
     /// A write that failed half way is not taken back.
@@ -112,6 +115,9 @@ private final class BrokenFile: File {
                 hasGrown.store(true, ordering: .relaxed)
             }
         }
+        if variant == .trustsIndex, path.string.hasSuffix(SegmentName.sidecarSuffix) {
+            return try writeAsFlushed(bytes, at: position)
+        }
         let count = try base.write(bytes, at: position)
         return variant == .ignoresShortWrites ? bytes.count : count
     }
@@ -144,6 +150,22 @@ private final class BrokenFile: File {
 
     func status() throws(FileError) -> FileStatus { try base.status() }
     func close() throws(FileError) { try base.close() }
+
+    /// Writes a sidecar's block as one about bytes that were flushed.
+    private func writeAsFlushed(
+        _ bytes: UnsafeRawBufferPointer, at position: Position
+    ) throws(FileError) -> Int {
+        guard bytes.count >= SidecarLayout.body else { return try base.write(bytes, at: position) }
+        let block = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 16)
+        defer { block.deallocate() }
+        block.copyMemory(from: bytes)
+        block[SidecarLayout.flags + 1] |= UInt8(SidecarLayout.flushedFlag)
+        let before = CRC32C.checksum(UnsafeRawBufferPointer(rebasing: block[..<SidecarLayout.checksum]))
+        let behind = UnsafeRawBufferPointer(rebasing: block[SidecarLayout.topicId...])
+        let checksum = CRC32C.checksum(behind, continuing: before)
+        block.storeBytes(of: checksum.bigEndian, toByteOffset: SidecarLayout.checksum, as: UInt32.self)
+        return try base.write(UnsafeRawBufferPointer(block), at: position)
+    }
 
     /// Gives the batches in a buffer the checksums that their bytes now have.
     private static func makeChecksums(in buffer: UnsafeMutableRawBufferPointer, count: Int) {

@@ -26,8 +26,10 @@ package struct PartitionModel: Sendable {
     package private(set) var doubtful: Set<RecordNumber> = []
     /// Offsets whose bytes were damaged on purpose.
     package private(set) var damaged: [Range<Int64>] = []
-    /// Offsets that recovery found gone and had a right to.
+    /// Offsets that recovery found gone, and that had been damaged or replaced.
     package private(set) var gaps: [Range<Int64>] = []
+    /// Records may go that later ones of the same key have replaced.
+    package var isCompacted = false
     /// Records that were acknowledged as written only and that a power cut took.
     package private(set) var lostCount = 0
 
@@ -150,7 +152,8 @@ package struct PartitionModel: Sendable {
     }
 
     /// What a reopened partition holds: `found` at each offset from the log start on, nil in gaps. Everything promised has to
-    /// be there; what was not promised and is not there is forgotten, and may never come back.
+    /// be there; what was not promised and is not there is forgotten, and may never come back. The log is as it was at some
+    /// moment: what a power cut takes is its end, and nothing in the middle.
     package mutating func recover(
         start: Int64, _ found: [RecordNumber?], afterPowerCut: Bool
     ) throws(Violation) {
@@ -173,10 +176,13 @@ package struct PartitionModel: Sendable {
                 fresh.append(offset..<offset + 1)
             }
         }
-        for gap in fresh where gap.lowerBound < promised {
-            let owed = gap.lowerBound..<min(gap.upperBound, promised)
+        for gap in fresh {
+            let owed = gap.clamped(to: gap.lowerBound..<max(gap.lowerBound, promised))
             guard isExplained(owed, by: damaged + gaps) else {
                 throw violation("offsets \(owed) were promised, are gone, and nothing was done to them")
+            }
+            guard isExplained(gap, by: damaged + gaps) else {
+                throw violation("offsets \(gap) are gone although later ones are there, and nothing was done to them")
             }
         }
         lostCount += max(0, records.count - Int(end))
@@ -187,12 +193,18 @@ package struct PartitionModel: Sendable {
     }
 
     private func isExplained(_ offsets: Range<Int64>, by ranges: [Range<Int64>]) -> Bool {
-        var next = offsets.lowerBound
-        for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) where range.contains(next) {
-            next = max(next, range.upperBound)
-            if next >= offsets.upperBound { return true }
-        }
-        return next >= offsets.upperBound
+        offsets.allSatisfy { offset in ranges.contains { $0.contains(offset) } || isReplaced(offset) }
+    }
+
+    /// Whether compaction may have taken the record at `offset`: a later one has its key, or may have, or it is a tombstone, which
+    /// goes with time.
+    private func isReplaced(_ offset: Int64) -> Bool {
+        guard isCompacted else { return false }
+        guard offset < records.count, let number = records[Int(offset)] else { return true }
+        let record = SimulatedRecord(number)
+        guard let key = record.key else { return false }
+        return record.isTombstone || doubtful.contains { SimulatedRecord($0).key == key }
+            || records[(Int(offset) + 1)...].contains { $0.map { SimulatedRecord($0).key == key } ?? false }
     }
 
     private func violation(_ text: String) -> Violation { Violation("\(topicPartition): \(text)") }

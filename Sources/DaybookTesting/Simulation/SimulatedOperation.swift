@@ -8,7 +8,7 @@ package struct SimulatedOperation: Sendable, Hashable {
         // What users do.
         case append, appendConcurrently, flush, read, readByTime, lookAtOffsets, attachReader
         case createTopic, alterTopic, deleteTopic, reopen
-        case deleteRecords, housekeep, scrub
+        case deleteRecords, housekeep, scrub, compact, backUp, restore
         // What the world does.
         case pause, jumpClock, kill, killSoon, cutPower, cutPowerSoon, failCall, failWriteBack, fillDisk, freeDisk
         case rot, rotActiveAndKill
@@ -49,7 +49,8 @@ extension SimulatedOperation {
         package static let all = Weights([
             .append: 120, .appendConcurrently: 10, .flush: 10, .read: 24, .readByTime: 2, .lookAtOffsets: 16,
             .attachReader: 1, .createTopic: 3, .alterTopic: 2, .deleteTopic: 2, .reopen: 1,
-            .deleteRecords: 4, .housekeep: 4, .scrub: 1, .pause: 10, .jumpClock: 1,
+            .deleteRecords: 4, .housekeep: 4, .scrub: 1, .compact: 4, .backUp: 1, .restore: 1, .pause: 10,
+            .jumpClock: 1,
             .kill: 1, .killSoon: 1, .cutPower: 1, .cutPowerSoon: 3, .failCall: 3, .failWriteBack: 1,
             .fillDisk: 1, .freeDisk: 2, .rot: 1, .rotActiveAndKill: 1,
         ])
@@ -57,9 +58,8 @@ extension SimulatedOperation {
         /// No call fails and no byte rots: power cuts and killed processes only.
         package static let crashes = Weights([
             .append: 60, .appendConcurrently: 6, .flush: 5, .read: 8, .lookAtOffsets: 6, .createTopic: 1,
-            .alterTopic: 1, .deleteTopic: 1, .reopen: 1, .deleteRecords: 3, .housekeep: 3, .pause: 6, .kill: 2,
-            .killSoon: 2, .cutPower: 2,
-            .cutPowerSoon: 4,
+            .alterTopic: 1, .deleteTopic: 1, .reopen: 1, .deleteRecords: 3, .housekeep: 3, .compact: 2, .backUp: 1,
+            .restore: 1, .pause: 6, .kill: 2, .killSoon: 2, .cutPower: 2, .cutPowerSoon: 4,
         ])
     }
 }

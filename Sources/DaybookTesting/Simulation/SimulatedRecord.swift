@@ -33,11 +33,14 @@ package struct RecordNumber: RawRepresentable, Hashable, Comparable, Sendable, C
 /// The record of a number.
 struct SimulatedRecord {
     let number: RecordNumber
-    private let key: Int?
+    /// What the record is about; records of the same key follow one another.
+    let key: Int?
     /// Bytes of the value behind the number; nil for a tombstone.
     private let fillCount: Int?
     private let fillStart: Int
     let timestamp: Timestamp
+    /// Whether the record says that there is nothing any more under its key.
+    var isTombstone: Bool { fillCount == nil }
 
     /// The moment around which timestamps lie.
     static let epoch = 1_767_225_600_000 as Int64

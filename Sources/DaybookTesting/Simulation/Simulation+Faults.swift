@@ -87,7 +87,18 @@ extension Simulation {
             Bool.random(using: &random) ? .zero : .flip(UInt8.random(in: 1...255, using: &random)))
         note("rot \(changed) bytes of \(path.lastComponent?.string ?? "") of \(topicPartition) at \(start)")
         guard changed > 0, !isSidecar else { return }
-        self[place].damage(bases[index].rawValue..<bases[index + 1].rawValue)
+        damage(bases[index].rawValue..<bases[index + 1].rawValue, of: place)
+    }
+
+    /// Takes note of damage, also in the snapshots, which may share the file.
+    private func damage(_ offsets: Range<Int64>, of place: PartitionPlace) {
+        self[place].damage(offsets)
+        for snapshot in snapshots.indices {
+            for topic in snapshots[snapshot].topics.indices
+            where snapshots[snapshot].topics[topic].id == topics[place.topic].id {
+                snapshots[snapshot].topics[topic].partitions[place.partition].damage(offsets)
+            }
+        }
     }
 
     /// Bytes of an active segment change that are durable and known to be, and the process is killed: what is damaged is in a
@@ -101,6 +112,8 @@ extension Simulation {
         // By then the next process can know what was durable.
         await loop.pass(.milliseconds(50))
         await loop.settle()
+        // What was only buffered has its place by now.
+        try see(try await engine().offsets(self[place].topicPartition), place)
         let model = self[place]
         let folder = FilePath(Self.directory).appending(model.topicPartition.description)
         let logs = disk.look(into: folder).compactMap { file in
@@ -112,7 +125,7 @@ extension Simulation {
         let bits = UInt8.random(in: 1...255, using: &random)
         try disk.corrupt(folder.appending(SegmentName.log(active.base)), at: start..<start + count, .flip(bits))
         note("rot \(count) bytes at \(start) of \(active.size) of the active segment of \(model.topicPartition)")
-        self[place].damage(active.base.rawValue..<max(active.base.rawValue + 1, model.writtenEnd))
+        damage(active.base.rawValue..<max(active.base.rawValue + 1, model.writtenEnd), of: place)
         // Nobody could tell what was durable if power failed before somebody had seen the damage.
         try await recover(from: .kill, mayCrash: false, &random)
     }

@@ -52,6 +52,20 @@ extension Simulation {
         }
     }
 
+    /// Compacts a topic; records may go that others have replaced, and nothing else may change.
+    func compact(_ random: inout SeededGenerator) async throws {
+        let compacted = topics.filter { !$0.isHidden && $0.partitions[0].isCompacted }
+        guard let topic = compacted.randomElement(using: &random) else { return }
+        // A map of keys that holds a few of them, or all.
+        let memory = ByteCount.bytes(Int.random(in: 0..<2, using: &random) == 0 ? 200 : 1 << 20)
+        note("compact \(topic.name) in \(memory)")
+        do {
+            _ = try await engine().compact(topic.name, memory: memory)
+        } catch {
+            try tolerate(error, while: "compacting \(topic.name)")
+        }
+    }
+
     func scrub() async throws {
         note("scrub")
         do {

@@ -23,6 +23,9 @@ extension Simulation {
         case .deleteRecords: try await deleteRecords(&random)
         case .housekeep: try await housekeep()
         case .scrub: try await scrub()
+        case .compact: try await compact(&random)
+        case .backUp: try await backUp(&random)
+        case .restore: try await restore(&random)
         case .pause: await pause(&random)
         case .jumpClock: jumpClock(&random)
         case .kill: try await recover(from: .kill, &random)
@@ -79,7 +82,8 @@ extension Simulation {
         let count = Int.random(in: 0..<20, using: &random) == 0 ? 60 : Int.random(in: 1...6, using: &random)
         let topicPartition = self[place].topicPartition
         note("append \(count) records to \(topicPartition), \(kind.durability.rawValue), batches of \(kind.batchSize)")
-        let numbers = (0..<count).map { RecordNumber(operation: current, index: $0, isConcurrent: false) }
+        var index = 0
+        let numbers = (0..<count).map { _ in nextNumber(behind: &index, for: place, isConcurrent: false) }
         let producer = try producer(kind)
         do {
             for number in numbers {
@@ -109,12 +113,22 @@ extension Simulation {
         }
     }
 
+    /// The next number whose record the partition takes: compacted ones want keys.
+    private func nextNumber(behind index: inout Int, for place: PartitionPlace, isConcurrent: Bool) -> RecordNumber {
+        while true {
+            let number = RecordNumber(operation: current, index: index, isConcurrent: isConcurrent)
+            index += 1
+            if !self[place].isCompacted || SimulatedRecord(number).key != nil { return number }
+        }
+    }
+
     private func appendConcurrently(_ random: inout SeededGenerator) async throws {
         var requests: [(PartitionPlace, ProducerKind, RecordNumber, Producer)] = []
-        for index in 0..<Int.random(in: 2...8, using: &random) {
+        var index = 0
+        for _ in 0..<Int.random(in: 2...8, using: &random) {
             guard let place = choosePartition(&random) else { return }
             let kind = chooseProducer(&random)
-            let number = RecordNumber(operation: current, index: index, isConcurrent: true)
+            let number = nextNumber(behind: &index, for: place, isConcurrent: true)
             requests.append((place, kind, number, try producer(kind)))
             self[place].send(number)
         }
@@ -181,8 +195,16 @@ extension Simulation {
         configuration.flushInterval = .milliseconds(Int.random(in: 1...200, using: &random))
         if Int.random(in: 0..<4, using: &random) == 0 { configuration.segmentAge = .seconds(1) }
         if Int.random(in: 0..<6, using: &random) == 0 { configuration.timestampType = .append }
-        if Int.random(in: 0..<3, using: &random) == 0 { configuration.retention.bytes = .kibibytes(8) }
-        let isKnown = topics.contains { $0.name == name }
+        switch Int.random(in: 0..<6, using: &random) {
+        case 0, 1: configuration.retention.bytes = .kibibytes(8)
+        case 2: configuration.retention.policy = .compact
+        case 3:
+            configuration.retention.policy = .compactAndDelete
+            configuration.retention.bytes = .kibibytes(8)
+        default: break
+        }
+        let known = topics.firstIndex { $0.name == name }
+        let idsBefore = topicsCount
         note("create topic \(name) with \(count) partitions, segments of \(configuration.segmentBytes)")
         do {
             try await engine().createTopic(name, partitions: count, configuration: configuration)
@@ -191,18 +213,16 @@ extension Simulation {
             }
             // What was not answered for has been done over.
             topics.removeAll { $0.name == name }
-            var topic = try TopicModel(name, partitions: count)
-            topic.isRetained = configuration.retention.bytes != nil
-            topics.append(topic)
+            topics.append(try TopicModel(name, id: topicsCount, partitions: count, configuration))
         } catch {
             // A name that is taken, or was taken a moment ago and is going, is refused.
-            if isKnown, (error as? DaybookError)?.code == .topicExists { return note("it is there") }
+            if known != nil, (error as? DaybookError)?.code == .topicExists { return note("it is there") }
             try tolerate(error, while: "creating topic \(name)")
-            guard !isKnown else { return }
-            var topic = try TopicModel(name, partitions: count)
+            var topic = try TopicModel(name, id: topicsCount, partitions: count, configuration)
             (topic.isDoubtful, topic.isHidden) = (true, true)
-            topic.isRetained = configuration.retention.bytes != nil
-            topics.append(topic)
+            guard let known else { return topics.append(topic) }
+            // There may be what was there, or what was to come in its place.
+            if topicsCount > idsBefore { topics[known].others.append(topic) }
         }
     }
 
@@ -257,10 +277,14 @@ extension Simulation {
 }
 
 extension Simulation.TopicModel {
-    init(_ name: String, partitions: Int) throws {
+    init(_ name: String, id: UInt64, partitions: Int, _ configuration: TopicConfiguration) throws {
         let topic = try TopicName(name)
         self.init(
-            name: name,
+            name: name, id: id,
             partitions: (0..<partitions).map { PartitionModel(TopicPartition(topic: topic, partition: Int32($0))) })
+        isRetained = configuration.retention.policy.deletes && configuration.retention.bytes != nil
+        for partition in 0..<partitions {
+            self.partitions[partition].isCompacted = configuration.retention.policy.compacts
+        }
     }
 }

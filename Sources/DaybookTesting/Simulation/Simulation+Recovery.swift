@@ -121,9 +121,14 @@ extension Simulation {
                 throw Violation("after a crash epoch \(recovery.leaderEpoch) follows epoch \(leaderEpoch)")
             }
         }
-        let names = Set(daybook.topics.map(\.name.description))
+        let ids = Dictionary(uniqueKeysWithValues: daybook.topics.map { ($0.name.description, $0.id) })
+        let names = Set(ids.keys)
         var kept: [TopicModel] = []
-        for topic in topics where names.contains(topic.name) || !topic.isDoubtful { kept.append(topic) }
+        for topic in topics where names.contains(topic.name) || !topic.isDoubtful {
+            var form = topic.others.first { $0.id == ids[topic.name] } ?? topic
+            form.others = []
+            kept.append(form)
+        }
         for topic in kept where !names.contains(topic.name) { throw Violation("topic \(topic.name) is gone") }
         if let name = names.first(where: { name in !kept.contains { $0.name == name } }) {
             throw Violation("topic \(name) is there and was never created, or was deleted")
@@ -151,6 +156,9 @@ extension Simulation {
                 let all = try await readAll(partition.topicPartition, of: daybook, from: start)
                 let before = partition.records(in: logStart..<start)
                 found.append((offsets, before + all.numbers))
+                note(
+                    "\(partition.topicPartition) holds \(start)..<\(offsets.logEndOffset) in \(files(partition)), gaps \(all.gaps)"
+                )
             }
         }
         guard !disk.isDown else { throw Violation("the machine went down") }
@@ -167,6 +175,13 @@ extension Simulation {
         topics = kept
         leaderEpoch = recovery.leaderEpoch
         outcome.report.recoveries += 1
+    }
+
+    /// The segments of a partition as they are on the disk, for the transcript.
+    private func files(_ partition: PartitionModel) -> String {
+        disk.look(into: FilePath(Self.directory).appending(partition.topicPartition.description))
+            .filter { SegmentName.baseOffset(ofLog: $0.name) != nil }
+            .map { "\(SegmentName.baseOffset(ofLog: $0.name)!): \($0.size)B" }.sorted().joined(separator: ", ")
     }
 
     private func take(

@@ -41,6 +41,8 @@ package final class Simulation: @unchecked Sendable {
     /// Something has been done to this incarnation that may make calls fail.
     var mayFail = false
     var topicsCount: UInt64 = 0
+    /// What backups hold that were made and are there still, the newest last.
+    var snapshots: [SnapshotModel] = []
     var leaderEpoch = LeaderEpoch.zero
     /// The directory was closed properly, or never used, and no process has got hold of it since.
     var mayBeClean = true
@@ -58,8 +60,10 @@ package final class Simulation: @unchecked Sendable {
     }
 
     /// A topic as it ought to be.
-    struct TopicModel {
+    struct TopicModel: Sendable {
         let name: String
+        /// Tells it from others of the same name.
+        let id: UInt64
         var partitions: [PartitionModel]
         /// Its creation or its deletion was not answered for: the next recovery tells.
         var isDoubtful = false
@@ -67,6 +71,8 @@ package final class Simulation: @unchecked Sendable {
         var isRetained = false
         /// Invisible to users of this incarnation.
         var isHidden = false
+        /// What may be there in its place, where attempts to create it anew were not answered for.
+        var others: [TopicModel] = []
     }
 
     /// What tells producers apart.
