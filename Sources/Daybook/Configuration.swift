@@ -35,6 +35,8 @@ public struct Configuration: Sendable {
     /// Make a socket, `control`, in a directory that is opened for writing, through which commands of the same user and of the
     /// superuser reach this process: see ``Control``. Where the file system has no sockets the directory opens without one.
     public var hasControlSocket = true
+    /// How consumers of this process share partitions.
+    public var groups = GroupCoordinatorConfiguration()
     /// Retention, compaction and scrubbing.
     public var housekeeping = HousekeepingConfiguration()
     /// Hears what the engine does: for metrics and logs. Nil costs nothing; otherwise two looks at the clock a batch.
@@ -76,6 +78,7 @@ public struct Configuration: Sendable {
         guard reservedSpace.rawValue >= 0 else {
             throw DaybookError(.invalidConfiguration, "reservedSpace is \(reservedSpace.rawValue); use 0 or more bytes")
         }
+        _ = try groups.validated()
         _ = try housekeeping.validated()
         return self
     }

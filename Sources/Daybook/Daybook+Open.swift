@@ -42,6 +42,7 @@ extension Daybook {
             return state.partitionsInOrder
         }
         guard let partitions else { return }
+        groupCoordinator.close()
         control.beginClosing()
         let outcome: Result<Void, any Error>
         do { outcome = .success(try await close(partitions)) } catch { outcome = .failure(error) }

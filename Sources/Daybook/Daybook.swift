@@ -43,6 +43,7 @@ public final class Daybook: Sendable {
     let transactions = TransactionCoordinator()
     let compressors = CompressorPool()
     let committedOffsets = OffsetStore()
+    let groupCoordinator = GroupCoordinator()
 
     struct State {
         var registry: TopicRegistry
@@ -78,6 +79,7 @@ public final class Daybook: Sendable {
             time: TrustedTime(opened.configuration.clock, notBefore: youngest),
             limit: RateLimit(opened.configuration.housekeeping.bytesPerSecond, opened.configuration))
         state = Mutex(State(registry: opened.registry, partitions: opened.partitions))
+        committedOffsets.coordinate { [groupCoordinator] in groupCoordinator.presence(of: $0) }
     }
 
     deinit {

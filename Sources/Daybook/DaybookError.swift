@@ -14,6 +14,8 @@ public struct DaybookError: Error, Sendable, CustomStringConvertible {
             case directoryLocked, directoryUnusable, directoryIsSnapshot, unsupportedFormat, readOnly, closed
             case unknownTopic, unknownPartition, topicExists, invalidTopic, internalTopic, invalidConfiguration
             case invalidGroup, unknownGroup, groupNotEmpty, metadataTooLarge
+            case unknownMember, illegalGeneration, rebalanceInProgress, fencedInstance, inconsistentProtocol, groupFull,
+                groupUnavailable, invalidAssignment
             case recordTooLarge, invalidRecord, earlierBatchRefused, offsetOutOfRange, divergedHistory
             case partitionFailed, inputOutput, damaged, planOutdated, diskFull
             case transactionEnded, transactionTimedOut, transactionAborted, transactionInDoubt
@@ -52,6 +54,22 @@ public struct DaybookError: Error, Sendable, CustomStringConvertible {
         public static let unknownGroup = Code(.unknownGroup)
         /// Members are at work in the group, so nobody else may change what it has committed.
         public static let groupNotEmpty = Code(.groupNotEmpty)
+        /// The member has been put out of its group; its partitions are others'.
+        public static let unknownMember = Code(.unknownMember)
+        /// The group has gone on to another generation, in which its partitions may be others'.
+        public static let illegalGeneration = Code(.illegalGeneration)
+        /// The group's partitions are being assigned; try again.
+        public static let rebalanceInProgress = Code(.rebalanceInProgress)
+        /// Another consumer has joined the group with the same instance id.
+        public static let fencedInstance = Code(.fencedInstance)
+        /// The consumer shares no assignor with the group's members.
+        public static let inconsistentProtocol = Code(.inconsistentProtocol)
+        /// The group has as many members as it may have.
+        public static let groupFull = Code(.groupFull)
+        /// The group could not be written down; try again.
+        public static let groupUnavailable = Code(.groupUnavailable)
+        /// An assignor has given partitions to somebody who may not have them.
+        public static let invalidAssignment = Code(.invalidAssignment)
         /// The metadata of a commit is longer than Kafka allows.
         public static let metadataTooLarge = Code(.metadataTooLarge)
         /// A record is larger than the topic's `max.message.bytes`.

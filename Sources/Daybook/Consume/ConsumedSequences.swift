@@ -55,6 +55,14 @@ public struct ConsumedRecords: AsyncSequence, Sendable {
 
         private mutating func nextOfLoan() -> ConsumedRecord? {
             guard let loan else { return nil }
+            // What a group wants of its member is done between two records, not when the batch is used up.
+            if let membership = sequence.fetcher.membership {
+                membership.userIsBusy()
+                if membership.needsAttention {
+                    (self.loan, records) = (nil, [])
+                    return nil
+                }
+            }
             var record = records[index]
             index += 1
             let isLast = index == records.count

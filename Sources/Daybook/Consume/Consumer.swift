@@ -17,13 +17,19 @@ public final class Consumer: Sendable {
     public let configuration: ConsumerConfiguration
     /// The topics whose partitions it reads; nil where it was made for partitions.
     public let subscription: Subscription?
+    /// How it commits for its group; nil where it has none.
+    let commits: GroupCommits?
     private let watcher = Mutex<Int?>(nil)
 
-    init(_ daybook: Daybook, _ configuration: ConsumerConfiguration, _ subscription: Subscription? = nil) {
+    init(
+        _ daybook: Daybook, _ configuration: ConsumerConfiguration, _ subscription: Subscription? = nil,
+        commits: GroupCommits? = nil
+    ) {
         self.daybook = daybook
         self.configuration = configuration
         self.subscription = subscription
-        fetcher = Fetcher(daybook.services, configuration)
+        self.commits = commits
+        fetcher = Fetcher(daybook.services, configuration, commits?.membership)
     }
 
     deinit {
@@ -125,7 +131,13 @@ public final class Consumer: Sendable {
     // MARK: end
 
     /// Hands out nothing any more: sequences end, and a `poll` throws `.closed`. A second `close` does nothing.
-    public func close() async { fetcher.close() }
+    ///
+    /// A member of a group gives up its partitions first, with its callback, and leaves the group; what it had handed over to be
+    /// committed is durable then, or has been refused. A callback that closes its own consumer returns before that.
+    public func close() async {
+        await commits?.membership?.close()
+        fetcher.close()
+    }
 
-    private static let closed = DaybookError(.closed, "The consumer has been closed; make another one")
+    static let closed = DaybookError(.closed, "The consumer has been closed; make another one")
 }

@@ -4,16 +4,23 @@
 public import DaybookModel
 
 extension Daybook {
-    /// A consumer of the given partitions that begins at `start`; nil: where `offsetReset` says.
+    /// A consumer of the given partitions that begins at `start`; nil: behind what `group` has committed, or where
+    /// `offsetReset` says.
+    ///
+    /// With a group it can commit, as long as the group has no members: who else reads these partitions for it is not looked at.
+    /// Consumers that share a group's partitions are made by ``makeConsumer(group:topics:member:configuration:)``.
     ///
     /// The places are found before it returns: what is appended from then on is behind `.end`. Throws `.unknownTopic`,
     /// `.unknownPartition`, `.offsetOutOfRange`, `.noCommittedOffset`, `.invalidConfiguration` or `.closed`. When one of the
     /// topics is deleted, asking for records throws `.unknownTopic`.
     public func makeConsumer(
-        assigned partitions: [TopicPartition], from start: LogPlace? = nil,
+        assigned partitions: [TopicPartition], group: String? = nil, from start: LogPlace? = nil,
         configuration: ConsumerConfiguration = ConsumerConfiguration()
     ) async throws -> Consumer {
-        let consumer = Consumer(self, try configuration.validated())
+        let configuration = try configuration.validated()
+        var commits: GroupCommits?
+        if let group { commits = GroupCommits(try await offsetCommitter(group: group)) }
+        let consumer = Consumer(self, configuration, commits: commits)
         let partitions = try Set(partitions).sorted().map { try partition($0) }
         try await begin(consumer, from: start) { partitions }
         return consumer
@@ -56,17 +63,34 @@ extension Daybook {
         _ partitions: @escaping @Sendable () throws(DaybookError) -> [Partition]
     ) async throws {
         let configuration = consumer.configuration
-        guard let place = start ?? configuration.offsetReset.place else {
-            throw DaybookError(
-                .noCommittedOffset, "There is no place to begin at: give one, or use an offsetReset other than fail")
-        }
+        let committed = consumer.commits?.committer.committed ?? [:]
         try await changingTopics { _ in
             let assignments = try partitions().map { partition in
-                let offset = try partition.offsetBlocking(of: place, isolation: configuration.isolation)
-                return Fetcher.Assignment(partition: partition, offset: offset, epoch: nil)
+                try partition.assignmentBlocking(
+                    from: start, committed: committed[partition.topicPartition], configuration)
             }
             consumer.watchTopics()
             consumer.fetcher.assign(assignments)
         }
+    }
+}
+
+extension Partition {
+    /// Where a consumer begins: at `start`, or behind what its group has `committed`, or where `offsetReset` says. Blocks.
+    func assignmentBlocking(
+        from start: LogPlace?, committed: CommittedOffset?, _ configuration: ConsumerConfiguration
+    ) throws(DaybookError) -> Fetcher.Assignment {
+        if start == nil, let committed {
+            // Whether it is a place of this log is found out when it is read: somebody may want to seek first.
+            return Fetcher.Assignment(partition: self, offset: committed.offset, epoch: committed.leaderEpoch)
+        }
+        guard let place = start ?? configuration.offsetReset.place else {
+            throw DaybookError(
+                .noCommittedOffset,
+                "There is no place to begin at: commit or give one, or use an offsetReset other than fail",
+                topicPartition: topicPartition)
+        }
+        let offset = try offsetBlocking(of: place, isolation: configuration.isolation)
+        return Fetcher.Assignment(partition: self, offset: offset, epoch: nil)
     }
 }

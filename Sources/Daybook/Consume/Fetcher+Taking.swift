@@ -127,8 +127,10 @@ extension Fetcher {
     ) async throws -> R {
         let deadline = timeout.map { services.clock.elapsed() + $0 }
         var isOver = timeout == .zero
+        defer { membership?.userIsBusy() }
         while true {
             try Task.checkCancellation()
+            if let membership, membership.needsAttention { try await membership.attend() }
             let (result, isClosed) = state.withLock { state -> (Result<R, DaybookError>?, Bool) in
                 if state.waiting.waiter != nil { return (.failure(Self.inUse), false) }
                 state.waiting.hasBegun = true
@@ -139,6 +141,7 @@ extension Fetcher {
             if isClosed { return none }
             if let result { return try result.get() }
             if isOver { return none }
+            membership?.userWaits()
             switch await wait(until: deadline) {
             case .ready: break
             case .timedOut: isOver = true
@@ -156,6 +159,7 @@ extension Fetcher {
                     if state.waiting.waiter != nil { return .inUse }
                     if Task.isCancelled { return .cancelled }
                     if state.isClosed || state.failure != nil || state.nextReady() != nil { return .ready }
+                    if let membership, membership.needsAttention { return .ready }
                     state.waiting.waiter = Waiting.Waiter(
                         number: number, deadline: deadline, continuation: continuation)
                     if let deadline { setTimer(deadline, now: services.clock.elapsed(), &state) }
@@ -189,7 +193,7 @@ extension Fetcher {
         waiter?.continuation.resume(returning: .timedOut)
     }
 
-    private static let inUse = DaybookError(
+    static let inUse = DaybookError(
         .concurrentUse,
         "Another task waits for this consumer's records; a consumer is used by one task at a time, so make one for each"
     )

@@ -13,6 +13,8 @@ internal import Synchronization
 final class Fetcher: Sendable {
     let services: PartitionServices
     let configuration: ConsumerConfiguration
+    /// What says which partitions these are, where they are a group's.
+    let membership: GroupMembership?
     let state = Mutex(State())
 
     /// Safety: slots are reached only through the mutex that guards this state.
@@ -33,9 +35,12 @@ final class Fetcher: Sendable {
         var failure: DaybookError?
     }
 
-    init(_ services: PartitionServices, _ configuration: ConsumerConfiguration) {
+    init(
+        _ services: PartitionServices, _ configuration: ConsumerConfiguration, _ membership: GroupMembership? = nil
+    ) {
         self.services = services
         self.configuration = configuration
+        self.membership = membership
     }
 
     // MARK: assignment
@@ -84,6 +89,12 @@ final class Fetcher: Sendable {
             state.failure = state.failure ?? error
             return state.waiting.take()
         }
+        waiter?.continuation.resume(returning: .ready)
+    }
+
+    /// Has whoever waits look again what is to be done.
+    func interrupt() {
+        let waiter = state.withLock { $0.waiting.take() }
         waiter?.continuation.resume(returning: .ready)
     }
 

@@ -15,8 +15,9 @@ extension Daybook {
     public func describeGroups() async throws -> [GroupDescription] { try await mapGroups { $0 } }
 
     private func mapGroups<Value>(_ transform: (GroupDescription) -> Value) async throws -> [Value] {
-        var names: [String] = []
-        for shard in try await loadedOffsetShards() { names += shard.state.withLock { $0.table.groupNames } }
+        // Some may have members and nothing written down yet.
+        var names = Set(groupCoordinator.names)
+        for shard in try await loadedOffsetShards() { names.formUnion(shard.state.withLock { $0.table.groupNames }) }
         var values: [Value] = []
         for name in names.sorted() {
             // It may have gone meanwhile.
@@ -35,10 +36,12 @@ extension Daybook {
 
     private func description(of group: String) async throws -> GroupDescription? {
         guard let shard = try await existingOffsetShard(of: group) else { return nil }
-        let (entries, metadata) = shard.state.withLock {
+        let (entries, stored) = shard.state.withLock {
             ($0.table.entries(of: group) ?? [:], $0.table.metadata(of: group))
         }
-        if entries.isEmpty, metadata == nil { return nil }
+        let live = groupCoordinator.group(group)?.standing
+        if entries.isEmpty, stored == nil, live?.metadata.members.isEmpty ?? true { return nil }
+        let metadata = live?.metadata ?? (isReadOnly ? stored : stored?.withoutThoseOfAnEarlierProcess)
         let (members, owners) = MemberDescription.all(in: metadata)
         let now = services.clock.now()
         let daybook = self
@@ -50,7 +53,10 @@ extension Daybook {
             }
             return positions
         }
-        return GroupDescription(group: group, members: members, positions: positions)
+        return GroupDescription(
+            group: group, state: live?.state ?? (members.isEmpty ? .empty : .stable),
+            assignor: members.isEmpty ? nil : metadata?.protocolName, generation: max(0, metadata?.generation ?? 0),
+            members: members, positions: positions)
     }
 
     /// Blocks. What is wrong with the place is part of the answer; only a closed daybook and a disk that fails are errors.
@@ -100,14 +106,22 @@ extension MemberDescription {
     ) {
         var (members, owners): ([MemberDescription], [TopicPartition: MemberDescription]) = ([], [:])
         for member in metadata?.members ?? [] {
+            let assignment = try? ConsumerProtocolAssignment(decoding: KafkaReader(member.assignment))
             let known = MemberDescription(
-                memberID: member.memberID, instanceID: member.instanceID, clientID: member.clientID)
+                memberID: member.memberID, instanceID: member.instanceID, clientID: member.clientID,
+                assignment: assignment?.partitions.sorted() ?? [])
             members.append(known)
-            guard let assignment = try? ConsumerProtocolAssignment(decoding: KafkaReader(member.assignment)) else {
-                continue
-            }
-            for topicPartition in assignment.partitions { owners[topicPartition] = known }
+            for topicPartition in known.assignment { owners[topicPartition] = known }
         }
         return (members, owners)
+    }
+}
+
+extension GroupMetadataValue {
+    /// The group before anybody of this process has joined it: of the members of an earlier one only static ones may come back.
+    fileprivate var withoutThoseOfAnEarlierProcess: GroupMetadataValue {
+        var value = self
+        value.members.removeAll { $0.sessionTimeout < 0 && $0.instanceID == nil }
+        return value
     }
 }

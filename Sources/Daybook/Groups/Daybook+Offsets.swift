@@ -114,6 +114,13 @@ struct OffsetCommitter: Sendable {
         shard.state.withLock { $0.table.entry(group, topicPartition) }?.committed
     }
 
+    /// Those of some commits that say another place than what the group has committed. Costs a lock and three look-ups each.
+    func changes(to offsets: [TopicPartition: OffsetCommit]) -> [TopicPartition: OffsetCommit] {
+        shard.state.withLock { state in
+            offsets.filter { state.table.entry(group, $0.key)?.committed.offset != $0.value.offset }
+        }
+    }
+
     /// Hands over a commit without waiting; `completion` is called once, on a thread of the engine, when it is durable or has
     /// been refused as a whole. Commits take effect in the order of these calls. What is handed over while the disk is at
     /// work shares one batch and one flush, and of several commits for one partition only the last one is written.
@@ -130,10 +137,17 @@ struct OffsetCommitter: Sendable {
             of: daybook)
     }
 
-    /// Commits and returns when it is durable. Throws as ``Daybook/commit(group:offsets:)``, but for `.groupNotEmpty`.
-    func commit(_ offsets: [TopicPartition: OffsetCommit]) async throws {
-        try await shard.run(.commit(offsets), of: group, daybook)
+    /// Commits and returns when it is durable. Throws as ``Daybook/commit(group:offsets:)``, but for `.groupNotEmpty`, and what
+    /// `isAllowed` refuses it with.
+    func commit(
+        _ offsets: [TopicPartition: OffsetCommit], isAllowed: (@Sendable () -> DaybookError?)? = nil
+    ) async throws {
+        try await shard.run(.commit(offsets), of: group, daybook) { _ in isAllowed?() }
     }
+
+    /// Returns when everything that was handed over before, for any group of the same partition of the internal topic, is
+    /// durable or has been refused.
+    func settle() async throws { try await shard.run(.wait, of: group, daybook) }
 }
 
 extension OffsetShard {

@@ -32,11 +32,14 @@ public struct MemberDescription: Hashable, Sendable {
     /// The name of a static member.
     public let instanceID: String?
     public let clientID: String
+    /// The partitions that it was assigned, in order.
+    public let assignment: [TopicPartition]
 }
 
 /// A group in a list.
 public struct GroupSummary: Sendable {
     public let group: String
+    public let state: GroupState
     /// Members, as the group said when it last assigned its partitions.
     public let membersCount: Int
     public let partitionsCount: Int
@@ -53,6 +56,13 @@ public struct GroupSummary: Sendable {
 /// A group with all its partitions.
 public struct GroupDescription: Sendable {
     public let group: String
+    /// What the group is doing. A process beside the one with the members knows what was written down last: stable with members,
+    /// or empty.
+    public let state: GroupState
+    /// The assignor that its members have agreed on; nil while it has none.
+    public let assignor: String?
+    /// How often the group has been rebalanced; what earlier generations commit is refused.
+    public let generation: Int32
     /// Members, as the group said when it last assigned its partitions.
     public let members: [MemberDescription]
     /// In order of topics and partitions.
@@ -61,7 +71,7 @@ public struct GroupDescription: Sendable {
     /// The same in short.
     public var summary: GroupSummary {
         GroupSummary(
-            group: group, membersCount: members.count, partitionsCount: positions.count,
+            group: group, state: state, membersCount: members.count, partitionsCount: positions.count,
             lag: positions.reduce(0) { $0 + ($1.lag ?? 0) }, progress: positions.map(\.progress).max() ?? .moving,
             lastCommit: positions.map(\.committed.commitTime).max(),
             problemsCount: positions.count { $0.problem != nil })

@@ -152,9 +152,9 @@ struct GroupDescriptionTests {
             let committer = try await daybook.offsetCommitter(group: "g")
             try await committer.shard.run(.describe(metadata), of: "g", daybook)
             let described = try await daybook.describeGroup("g")
-            #expect(
-                described.members == [MemberDescription(memberID: "worker-1", instanceID: "rack-7", clientID: "worker")]
-            )
+            let worker = MemberDescription(
+                memberID: "worker-1", instanceID: "rack-7", clientID: "worker", assignment: [try partition(1)])
+            #expect(described.members == [worker] && described.state == .stable && described.assignor == "range")
             #expect(described.positions.map(\.member?.memberID) == [nil, "worker-1"])
             // A group may have members and no commits; deleting it takes both.
             try await daybook.deleteOffsets(group: "g", of: [partition(0), partition(1)])

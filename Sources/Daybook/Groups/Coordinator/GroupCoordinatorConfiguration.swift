@@ -8,20 +8,22 @@ public struct GroupCoordinatorConfiguration: Hashable, Sendable {
     public var initialRebalanceDelay: Duration
     /// The most members that a group may have: Kafka's `group.max.size`. No limit by default.
     public var maximumSize: Int
+    /// How long the place of a static member is kept when its consumer has been closed or the process has ended: as long as
+    /// Kafka's `session.timeout.ms`, 45 seconds by default. Members of other kinds are gone at once.
+    public var staticMemberGrace: Duration
     /// The session timeouts that members with heartbeats may have: Kafka's `group.min.session.timeout.ms` and
-    /// `group.max.session.timeout.ms`.
-    public var sessionTimeouts: ClosedRange<Duration>
+    /// `group.max.session.timeout.ms`. Members in this process have none.
+    var sessionTimeouts: ClosedRange<Duration> = .seconds(6) ... .seconds(1800)
 
     public init(
-        initialRebalanceDelay: Duration = .zero, maximumSize: Int = .max,
-        sessionTimeouts: ClosedRange<Duration> = .seconds(6) ... .seconds(1800)
+        initialRebalanceDelay: Duration = .zero, maximumSize: Int = .max, staticMemberGrace: Duration = .seconds(45)
     ) {
         self.initialRebalanceDelay = initialRebalanceDelay
         self.maximumSize = maximumSize
-        self.sessionTimeouts = sessionTimeouts
+        self.staticMemberGrace = staticMemberGrace
     }
 
-    /// Throws `.invalidConfiguration` for a negative delay, a group of nobody, and sessions that end at once.
+    /// Throws `.invalidConfiguration` for a negative delay or grace, and a group of nobody.
     func validated() throws(DaybookError) -> GroupCoordinatorConfiguration {
         func invalid(_ message: String) -> DaybookError { DaybookError(.invalidConfiguration, message) }
         guard initialRebalanceDelay >= .zero else {
@@ -30,8 +32,8 @@ public struct GroupCoordinatorConfiguration: Hashable, Sendable {
         guard maximumSize >= 1 else {
             throw invalid("A group may have at most \(maximumSize) members; use 1 or more")
         }
-        guard sessionTimeouts.lowerBound > .zero else {
-            throw invalid("The shortest session timeout is \(sessionTimeouts.lowerBound); use more than zero")
+        guard staticMemberGrace >= .zero else {
+            throw invalid("The grace of static members is \(staticMemberGrace); use zero or more")
         }
         return self
     }
