@@ -1,4 +1,5 @@
-// What a coordinator refuses, as the engine's users are told. The numbers of the protocol are those of `GroupError`.
+// What a coordinator refuses, as the engine's users are told, with what to do about it. The protocol's own numbers and
+// names are those of `GroupError`.
 
 extension DaybookError {
     /// A refusal of a group's coordinator.
