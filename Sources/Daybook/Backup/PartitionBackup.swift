@@ -26,6 +26,8 @@ struct PartitionBackup {
     private var held: [Offset: Held] = [:]
     /// What sidecars claimed of segments whose bytes were others: the second time it is damage and no change in between.
     private var suspects: [Offset: UInt32] = [:]
+    /// Segments whose sidecars were of no use, likewise.
+    private var unknown: Set<Offset> = []
     /// Segments that the earlier snapshot holds damaged.
     private var distrusted: Set<Offset> = []
     /// How many segments have been settled, those included that had to be given up again.
@@ -101,6 +103,12 @@ struct PartitionBackup {
             return absent(source.watermark(topic, topicPartition))
         }
         try place(log)
+        let checkpoint = target.appending(PartitionCheckpoint.fileName)
+        if let kept = log.checkpoint {
+            try transfer.write(kept.encoded(), to: checkpoint)
+        } else {
+            try fileSystem.removeIfThere(checkpoint)
+        }
         lastEpoch = log.lastEpoch
         losses = log.missing.map { BackupLoss(topicPartition, $0, "no segment holds these offsets") }
         var entry = BackupManifest.Partition(
@@ -235,12 +243,12 @@ struct PartitionBackup {
         let sidecar = target.appending(SegmentName.sidecar(base))
         let isDamaged = entry.hash != segment.facts.hash
         damage[base] = nil
-        guard isDamaged || segment.hasGaps else {
-            if entry.origin == .kept, try fileSystem.exists(sidecar) { return }
-            guard let bytes = log.sidecar(for: segment) else { throw Changed() }
-            return try transfer.write(bytes, to: sidecar)
-        }
-        // Offsets are missing, or bytes are not what they were: only the bytes themselves tell which.
+        let isKept = try entry.origin == .kept && fileSystem.exists(sidecar)
+        if isKept, !isDamaged, !segment.hasGaps { return }
+        let known = log.sidecar(for: segment)
+        if known == nil, unknown.insert(base).inserted { throw Changed() }
+        if let known, !isDamaged, !segment.hasGaps { return try transfer.write(known, to: sidecar) }
+        // Offsets are missing, or bytes are not what they were, or no sidecar tells of them: only the bytes themselves do.
         let copy = source.pool.file(at: target.appending(SegmentName.log(base)), .read)
         let found = try log.inspect(copy, of: segment)
         try copy.close()
@@ -250,8 +258,7 @@ struct PartitionBackup {
                 "damaged in the data directory: \(SegmentName.log(base)), positions \($0.positions.lowerBound)..<"
                     + "\($0.positions.upperBound): \($0.reason)")
         }
-        guard let bytes = isDamaged ? found.sidecar : log.sidecar(for: segment) else { throw Changed() }
-        try transfer.write(bytes, to: sidecar)
+        try transfer.write(isDamaged ? found.sidecar : known ?? found.sidecar, to: sidecar)
     }
 
     private mutating func discard(_ base: Offset) throws(FileError) {

@@ -157,6 +157,11 @@ struct RestoreRun {
             try uninterrupted { () throws(FileError) in try fileSystem.createDirectory(folder) }
             var size = 0
             for segment in partition.segments { size += try copy(segment, of: partition.topicPartition, to: folder) }
+            // As with sidecars: damaged, it counts for nothing.
+            let checkpoint = snapshot.partition(partition.topicPartition).appending(PartitionCheckpoint.fileName)
+            if try fileSystem.exists(checkpoint) {
+                _ = try transfer.copy(checkpoint, to: folder.appending(PartitionCheckpoint.fileName))
+            }
             try uninterrupted { () throws(FileError) in try fileSystem.flushDirectory(folder) }
             report.partitions.append(
                 RestoreReport.Partition(

@@ -36,7 +36,12 @@ package struct LogSnapshot {
     package private(set) var segments: [SegmentSnapshot] = []
     /// Offsets that were once durable and are in no segment.
     package private(set) var missing: [Range<Offset>] = []
+    /// What the copy of a log has to remember that has no segment left to tell of its producers; nil for others.
+    package let checkpoint: PartitionCheckpoint?
     private let indexInterval: ByteCount
+    private let producerLimits: ProducerLimits
+    /// Where the first segment begins.
+    private let firstProducers: ProducerStateTable
 
     /// Takes note of what is durable now. Reads the end of the segment in which that ends; O(segments) otherwise.
     package init(of log: PartitionLog) throws(FileError) {
@@ -45,6 +50,9 @@ package struct LogSnapshot {
         highWatermark = log.recoveryPoint
         lastEpoch = log.epochStarts.last?.epoch
         indexInterval = log.configuration.indexIntervalBytes
+        producerLimits = log.configuration.producers
+        firstProducers = log.checkpoint.producers?.table ?? ProducerStateTable()
+        checkpoint = Self.checkpoint(of: log)
         for (index, segment) in log.segments.enumerated() where segment.baseOffset < highWatermark {
             let isFollowed = index + 1 < log.segments.count
             // What lies before the log start is about to be removed.
@@ -60,6 +68,16 @@ package struct LogSnapshot {
             expected = max(expected, segment.facts.nextOffset)
         }
         if expected < highWatermark { missing.append(expected..<highWatermark) }
+    }
+
+    private static func checkpoint(of log: PartitionLog) -> PartitionCheckpoint? {
+        guard let producers = log.checkpoint.producers, !producers.table.isEmpty,
+            !log.segments.contains(where: { $0.baseOffset < log.recoveryPoint && $0.nextOffset > log.logStartOffset })
+        else { return nil }
+        var checkpoint = PartitionCheckpoint(topicID: log.identity.topicID)
+        (checkpoint.logStartOffset, checkpoint.durableTo) = (log.logStartOffset, log.recoveryPoint)
+        checkpoint.producers = producers
+        return checkpoint
     }
 
     private func whole(
@@ -106,6 +124,7 @@ package struct LogSnapshot {
         scan.isSealed = true
         scan.knownEpochs = knownEpochs
         scan.producers = producers
+        scan.producerLimits = producerLimits
         scan.knownAborted = knownAborted
         return try scan.run(file, behind: facts, index: index, to: end)
     }
@@ -114,8 +133,8 @@ package struct LogSnapshot {
 
     /// The bytes of a sidecar for a flushed copy of `segment`: one block, which speaks of the copied bytes and no others.
     ///
-    /// Nil when the segment's own sidecar has been replaced or removed since: the log has to be looked at anew. Written
-    /// anew and not copied, because a sidecar that is still being appended to soon speaks of more than the copy holds.
+    /// Nil when the segment's own sidecar is damaged, or has been replaced or removed since: the log has to be looked at anew.
+    /// Written anew and not copied, because a sidecar that is still being appended to soon speaks of more than the copy holds.
     package func sidecar(for segment: SegmentSnapshot) -> [UInt8]? {
         guard let known = known(segment) else { return nil }
         return sidecar(segment.facts, known.index, known.producers, isSealed: segment.isSealed)
@@ -142,22 +161,31 @@ package struct LogSnapshot {
         ).encoded(for: identity)
     }
 
-    /// Looks at every byte of a copy of `segment`, and says what is damaged in it and what a sidecar of it would be.
-    /// O(bytes).
+    /// Looks at every byte of a copy of `segment`, and says what is damaged in it and what a sidecar of it would be. What the
+    /// segment's own sidecar still tells goes before what the bytes do. O(bytes).
     package func inspect(
         _ copy: PooledFile, of segment: SegmentSnapshot
     ) throws(FileError) -> (facts: SegmentFacts, damage: [Damage], sidecar: [UInt8]) {
-        var index = SegmentIndex()
-        let times = segment.index ?? segment.sidecar.load(trustUnflushed: true)?.index
-        index.append(entries: [], appendTimes: times?.appendTimes ?? [])
         let known = known(segment)
+        let seal = known == nil ? segment.sidecar.loadSeal(size: segment.size, trustUnflushed: true) : nil
+        var index = SegmentIndex()
+        index.append(
+            entries: [],
+            appendTimes: known?.index.appendTimes ?? segment.index?.appendTimes
+                ?? seal.flatMap { segment.sidecar.appendTimesOfRest(behind: $0) } ?? [])
         let result = try scan(
             copy, behind: SegmentFacts(baseOffset: segment.baseOffset), index, below: segment.facts.nextOffset,
             to: segment.facts.size, appendTime: segment.facts.firstAppendTime, knownEpochs: segment.facts.epochStarts,
-            knownAborted: known?.index.aborted)
+            producers: ProducerSnapshot(offset: segment.baseOffset, table: producers(before: segment)),
+            knownAborted: known?.index.aborted ?? segment.index?.aborted)
+        let producers = known?.producers ?? segment.producers ?? seal?.producers ?? result.producers
         return (
-            result.facts, result.damage,
-            sidecar(result.facts, result.index, known?.producers ?? result.producers, isSealed: segment.isSealed)
+            result.facts, result.damage, sidecar(result.facts, result.index, producers, isSealed: segment.isSealed)
         )
+    }
+
+    private func producers(before segment: SegmentSnapshot) -> ProducerStateTable {
+        guard let previous = segments.last(where: { $0.baseOffset < segment.baseOffset }) else { return firstProducers }
+        return known(previous)?.producers ?? ProducerStateTable()
     }
 }

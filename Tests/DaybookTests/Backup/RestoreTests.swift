@@ -1,12 +1,14 @@
 // Restore: the same records, a new incarnation, and nothing under a real name that is not whole.
 
-import Daybook
 import DaybookFiles
 import DaybookModel
+import DaybookStorage
 import DaybookTesting
 import Foundation
 import SystemPackage
 import Testing
+
+@testable import Daybook
 
 @Suite struct RestoreTests {
     @Test func `What is restored is what was durable, and the snapshot stays as it is`() async throws {
@@ -32,6 +34,53 @@ import Testing
         try await daybook.close()
         #expect(try await Daybook.verify(stage.restored).isClean)
         #expect(try stage.dates(snapshot) == before)
+    }
+
+    private func producers(_ daybook: Daybook, _ number: Int32) throws -> [String] {
+        try daybook.partition(partition(number)).withLog { $0.producers.sorted.map(\.description) }
+    }
+
+    @Test func `C52 a partition of which no record is left keeps what it knows of its producers`() async throws {
+        let stage = try BackupStage()
+        var daybook = try await stage.open()
+        try await stage.fill(daybook, 20)
+        #expect(try await daybook.deleteRecords(partition(0), before: 10) == 10)
+        let known = try [producers(daybook, 0), producers(daybook, 1)]
+        #expect(known.allSatisfy { $0.count == 1 })
+        try await daybook.close()
+        try await stage.backup()
+        let report = try await stage.restore()
+        #expect(report.partitions.map(\.segmentsCount) == [0, 2])
+        #expect(try await Daybook.verify(stage.restored).isClean)
+        daybook = try await stage.open(stage.restored)
+        #expect(try [producers(daybook, 0), producers(daybook, 1)] == known)
+        #expect(try await daybook.offsets(partition(0)).logStartOffset == 10)
+        try await daybook.close()
+    }
+
+    @Test func `C13 a sidecar whose beginning is damaged stops no backup, and what its end tells is taken along`()
+        async throws
+    {
+        let stage = try BackupStage()
+        try await stage.prepare(60)
+        let daybook = try await stage.open()
+        let known = try producers(daybook, 0)
+        try await daybook.close()
+        for path in try stage.segments(stage.data).dropLast() {
+            try stage.change(path.replacing(".log", with: ".sidecar")) { $0[20] ^= 1 }
+        }
+        for sharesBytes in [true, false] {
+            let snapshot = try await stage.backup(BackupOptions(sharesBytes: sharesBytes)).snapshot
+            #expect(try await Daybook.verify(snapshot).isClean)
+            try await stage.restore()
+            let daybook = try await stage.open(stage.restored)
+            #expect(daybook.recovery.scannedBytes == 0 && daybook.recovery.findings.isEmpty)
+            #expect(try producers(daybook, 0) == known)
+            try await daybook.close()
+            #expect(try await stage.values(stage.restored, 0) == (try await stage.values(stage.data, 0)))
+            try FileManager.default.removeItem(atPath: stage.restored)
+            stage.clock.advance(by: .seconds(1))
+        }
     }
 
     @Test func `C54 the epoch rises far, and a checkpoint behind the snapshot is told where its history ends`()

@@ -55,6 +55,7 @@ import Testing
             try FileManager.default.removeItem(atPath: path.replacing(".log", with: ".sidecar"))
         }
         try FileManager.default.removeItem(atPath: stage.data + "/watermarks")
+        try FileManager.default.removeItem(atPath: stage.data + "/orders-0/checkpoint")
         try stage.loseState()
         let daybook = try await stage.open()
         try await daybook.alterTopic("orders", settings: [("segment.bytes", "1MiB")])
