@@ -135,8 +135,8 @@ public final class Consumer: Sendable {
     /// A member of a group gives up its partitions first, with its callback, and leaves the group; what it had handed over to be
     /// committed is durable then, or has been refused. A callback that closes its own consumer returns before that.
     public func close() async {
-        await commits?.membership?.close()
-        fetcher.close()
+        guard let membership = commits?.membership else { return fetcher.close() }
+        await membership.close()
     }
 
     static let closed = DaybookError(.closed, "The consumer has been closed; make another one")

@@ -63,6 +63,13 @@ final class GroupCommits: Sendable {
         }
     }
 
+    /// Why a transaction cannot commit for the group on behalf of this consumer; nil where it can. To be asked just before its
+    /// commits are written down.
+    func refusal(ofTransactional offsets: [TopicPartition: OffsetCommit]) -> DaybookError? {
+        if let membership { return membership.refusal(of: offsets, isTransactional: true) }
+        return Self.refusal(of: offsets, committer, nil)
+    }
+
     private static func refusal(
         of offsets: [TopicPartition: OffsetCommit], _ committer: OffsetCommitter, _ membership: GroupMembership?
     ) -> DaybookError? {

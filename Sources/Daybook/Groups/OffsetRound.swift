@@ -41,6 +41,10 @@ struct OffsetRound: Sendable {
         for (index, request) in requests.enumerated() {
             if case .append(let commit) = request.work {
                 guard accepted.isEmpty else { return index }
+                if let refusal = request.isAllowed?() {
+                    request.completion(refusal)
+                    continue
+                }
                 transactional = commit
                 accepted.append(request.completion)
                 return index + 1

@@ -24,6 +24,8 @@ final class OffsetShard: Sendable {
         /// Records that are none that this release understands, left out.
         var unreadableCount = 0
         var inbox: [OffsetRequest] = []
+        /// Those who begin where a group has committed, and wait until it is settled where that is.
+        var awaitingTransactions: [@Sendable () -> Void] = []
         var isBusy = false
     }
 

@@ -115,6 +115,11 @@ struct OffsetTable: Sendable {
         return entries
     }
 
+    /// Whether an open transaction has committed something for one of these partitions. O(commits of open transactions).
+    func hasPending(_ group: String, _ partitions: Set<TopicPartition>) -> Bool {
+        pending.values.joined().contains { $0.group == group && partitions.contains($0.topicPartition) }
+    }
+
     /// What a group has said of itself last.
     func metadata(of group: String) -> GroupMetadataValue? { groups[group]?.metadata }
 

@@ -31,10 +31,27 @@ extension OffsetCommitter {
         return TransactionalCommit(producer: producer.id, batch: records.batch(), changes: changes)
     }
 
-    /// Appends what has been prepared, behind all commits that were handed over before. `completion` is called once, when the
-    /// batch is durable or has been refused; the commits are pending then, and nobody is shown them.
-    func append(_ commit: TransactionalCommit, _ completion: @escaping @Sendable (DaybookError?) -> Void) {
-        shard.submit(OffsetRequest(group: group, work: .append(commit), completion: completion), of: daybook)
+    /// Appends what has been prepared, behind all commits that were handed over before, unless `isAllowed` refuses it just
+    /// before. `completion` is called once, when the batch is durable or has been refused; the commits are pending then, and
+    /// nobody is shown them.
+    func append(
+        _ commit: TransactionalCommit, isAllowed: (@Sendable () -> DaybookError?)? = nil,
+        _ completion: @escaping @Sendable (DaybookError?) -> Void
+    ) {
+        shard.submit(
+            OffsetRequest(group: group, work: .append(commit), isAllowed: isAllowed, completion: completion),
+            of: daybook)
+    }
+
+    /// Whether what the group has committed for some partitions is settled: no transaction with commits for one of them is
+    /// open. Where one is, `then` is called once when it has ended, or another one has, on a thread of the engine.
+    /// O(commits of open transactions).
+    func isSettled(_ partitions: Set<TopicPartition>, else then: @escaping @Sendable () -> Void) -> Bool {
+        shard.state.withLock { state in
+            if !state.table.hasPending(group, partitions) { return true }
+            state.awaitingTransactions.append(then)
+            return false
+        }
     }
 }
 
@@ -44,8 +61,11 @@ extension Daybook {
     /// marker. O(commits of the transaction).
     func endTransaction(_ kind: ControlRecord.Kind, of producer: ProducerID, in topicPartition: TopicPartition) {
         let shard = (try? existingOffsetShards())?.first { $0.partition.topicPartition == topicPartition }
-        shard?.state.withLock { state in
+        let waiting = shard?.state.withLock { state in
             if state.loadedTo != nil { state.table.end(kind, of: producer) }
+            defer { state.awaitingTransactions = [] }
+            return state.awaitingTransactions
         }
+        for then in waiting ?? [] { then() }
     }
 }

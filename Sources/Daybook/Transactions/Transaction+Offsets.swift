@@ -7,8 +7,13 @@ internal import Synchronization
 
 /// What a group commits with a transaction.
 struct GroupCommit: Sendable {
+    /// Says why they are refused, just before they are written down; nil where they are not.
+    typealias Check = @Sendable ([TopicPartition: OffsetCommit]) -> DaybookError?
+
     let committer: OffsetCommitter
     var offsets: [TopicPartition: OffsetCommit] = [:]
+    /// On whose behalf: the last one who has committed. Nil for nobody in particular.
+    var check: Check?
 }
 
 extension Transaction {
@@ -20,13 +25,44 @@ extension Transaction {
     /// the group, `.divergedHistory`, `.offsetOutOfRange`, `.unknownTopic`, `.unknownPartition`, `.metadataTooLarge`,
     /// `.invalidGroup`. Throws as ``send(_:to:partition:)`` when the transaction takes nothing any more.
     public func commit(group: String, offsets: [TopicPartition: OffsetCommit]) async throws {
-        if let refusal = scope.recordRefusal { throw refusal }
+        let committer = try await core.shared.daybook.offsetCommitter(group: group)
+        let store = core.shared.daybook.committedOffsets
+        try take(offsets, by: committer) { _ in
+            do throws(DaybookError) {
+                try store.requireEmpty(group)
+                return nil
+            } catch {
+                return error
+            }
+        }
+    }
+
+    /// The same on behalf of a member of a group, which is looked at again when the transaction is committed: where the group has
+    /// gone on to another generation, or without this member, the transaction is aborted. Throws `.unknownMember`,
+    /// `.illegalGeneration` and `.fencedInstance` then, but not `.groupNotEmpty`.
+    public func commit(_ offsets: [TopicPartition: OffsetCommit], as member: GroupMemberIdentity) async throws {
         let daybook = core.shared.daybook
-        let committer = try await daybook.offsetCommitter(group: group)
-        try daybook.committedOffsets.requireEmpty(group)
+        let group = try await daybook.coordinatedGroup(member.group)
+        try take(offsets, by: try await daybook.offsetCommitter(group: member.group)) { _ in
+            group.refusal(of: member, isTransactional: true)
+        }
+    }
+
+    /// The same on behalf of a consumer that has a group, also for the partitions: `.notAssigned` for one that is not its own.
+    func commit(_ offsets: [TopicPartition: OffsetCommit], by commits: GroupCommits) async throws {
+        // Whoever is about to be told its partitions anew is in another generation in a moment.
+        await commits.membership?.whenSettled()
+        try take(offsets, by: commits.committer) { commits.refusal(ofTransactional: $0) }
+    }
+
+    private func take(
+        _ offsets: [TopicPartition: OffsetCommit], by committer: OffsetCommitter, _ check: @escaping GroupCommit.Check
+    ) throws {
+        if let refusal = scope.recordRefusal { throw refusal }
         // A mistake is told where it is made, and spares the transaction.
-        _ = try daybook.changes(of: offsets, by: group, at: core.shared.now)
-        if offsets.isEmpty || scope.add(offsets, by: committer) { return }
+        if let refusal = check(offsets) { throw refusal }
+        _ = try core.shared.daybook.changes(of: offsets, by: committer.group, at: core.shared.now)
+        if offsets.isEmpty || scope.add(offsets, by: committer, check) { return }
         throw scope.recordRefusal ?? .transactionEnded(core.entry.id)
     }
 
@@ -42,7 +78,7 @@ extension Transaction {
             do throws(DaybookError) {
                 let batch = try commit.committer.prepare(commit.offsets, producer: producer)
                 sequences[topicPartition, default: 0] += Int32(batch.recordsCount)
-                commit.committer.append(batch, completion)
+                commit.committer.append(batch, isAllowed: { commit.check?(commit.offsets) }, completion)
             } catch {
                 completion(error)
             }

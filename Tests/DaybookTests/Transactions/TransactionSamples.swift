@@ -51,14 +51,13 @@ enum TransactionSamples {
 
     private static func invoice(for order: ConsumedRecord) -> Record { order.record }
 
-    static func process(_ orders: TopicPartition, _ daybook: Daybook) async throws -> Int {
+    static func process(_ daybook: Daybook) async throws -> Int {
         var total = 0
         // sample ExactlyOnce
-        let committed = try await daybook.committedOffsets(group: "invoicing")[orders]
-        let consumer = try await daybook.makeConsumer(assigned: [orders], from: .offset(committed?.offset ?? .zero))
+        let consumer = try await daybook.makeConsumer(group: "invoicing", topics: ["orders"])
         let producer = try await daybook.makeTransactionalProducer(id: "invoicing")
         while true {
-            let count = try await producer.process(consumer, group: "invoicing") { transaction, batches in
+            let count = try await producer.process(consumer) { transaction, batches in
                 let records = try batches.flatMap { try $0.records() }
                 for order in records { try await transaction.send(invoice(for: order), to: "invoices") }
                 return records.count
@@ -80,10 +79,10 @@ enum TransactionSamples {
             for number in 1...3 { try await daybook.append([Record(key: "k", value: "\(number)")], to: orders) }
             try await TransactionSamples.appendTotal(orders, daybook)
             #expect(try await daybook.committed(0) == ["1", "2", "3", "6"])
-            #expect(try await TransactionSamples.process(orders, daybook) == 4)
+            #expect(try await TransactionSamples.process(daybook) == 4)
             #expect(try await daybook.committed(0, of: "invoices") == ["1", "2", "3", "6"])
             #expect(try await daybook.committedOffsets(group: "invoicing")[orders]?.offset == 4)
-            #expect(try await TransactionSamples.process(orders, daybook) == 0)
+            #expect(try await TransactionSamples.process(daybook) == 0)
             let producer = try await TransactionSamples.invoice(daybook)
             #expect(try await daybook.committed(0).last == #"{"status":"invoiced"}"#)
             #expect(try await daybook.committed(0, of: "invoices").last == #"{"order":"SO-1","total":12}"#)

@@ -34,13 +34,14 @@ extension Daybook {
 }
 
 extension CoordinatedGroup {
-    /// Why a member's commit is refused; nil where it is not.
-    func refusal(of member: GroupMemberIdentity) -> DaybookError? {
+    /// Why a member's commit is refused; nil where it is not. One in a transaction is not while partitions are being assigned.
+    func refusal(of member: GroupMemberIdentity, isTransactional: Bool = false) -> DaybookError? {
         do throws(GroupError) {
             // A group without members takes commits of nobody in particular, which is no right of a member that was put out.
             guard !member.memberID.isEmpty, member.generation >= 0 else { throw .unknownMemberID }
             try validateCommit(
-                memberID: member.memberID, instanceID: member.instanceID, generation: member.generation)
+                memberID: member.memberID, instanceID: member.instanceID, generation: member.generation,
+                isTransactional: isTransactional)
             return nil
         } catch {
             return DaybookError(error, group: member.group)

@@ -8,11 +8,11 @@ internal import Synchronization
 extension GroupMembership {
     /// Why a commit of this member is refused; nil where it is not. `.rebalanceInProgress` when it may be tried again as soon as
     /// the member has settled: it is being told, or just has been, what it is assigned.
-    func refusal(of offsets: [TopicPartition: OffsetCommit]) -> DaybookError? {
+    func refusal(of offsets: [TopicPartition: OffsetCommit], isTransactional: Bool = false) -> DaybookError? {
         let (before, stranger) = state.withLock { state in
             (Standing(state.plan), offsets.keys.filter { !state.plan.owned.contains($0) }.min())
         }
-        if let refusal = group.refusal(of: identity(before)) {
+        if let refusal = group.refusal(of: identity(before), isTransactional: isTransactional) {
             guard refusal.code == .rebalanceInProgress || refusal.code == .illegalGeneration else { return refusal }
             let after = state.withLock { Standing($0.plan) }
             let hasMoved = before.memberID == after.memberID && before.generation != after.generation

@@ -5,7 +5,7 @@ internal import DaybookModel
 internal import Synchronization
 
 extension GroupMembership {
-    /// Gives up what it owns, with the user's callback, and leaves. What was handed over to be committed is durable then, or its
+    /// Gives up what it owns, with the user's callback, leaves, and ends the reading. What was handed over to be committed is durable then, or its
     /// sender knows why not.
     ///
     /// Callbacks never run side by side: it waits for one that is at work. One that calls this itself returns first.
@@ -29,7 +29,7 @@ extension GroupMembership {
         // Whoever closes a consumer has no use for what its callback throws.
         if !lost.isEmpty { _ = await call(configuration.onLost, lost) }
         if !owned.isEmpty { _ = await call(configuration.onRevoked, owned) }
-        fetcher?.revoke(lost + owned)
+        fetcher?.close()
         leave()
         // What failed was answered to whoever asked for it.
         do { try await committer.settle() } catch {}

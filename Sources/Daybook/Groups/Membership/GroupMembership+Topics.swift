@@ -25,11 +25,16 @@ extension GroupMembership {
     }
 
     /// Where to read partitions on: behind what the group has committed, or where the configuration says. Those whose topics
-    /// have been deleted meanwhile are left out.
-    func places(of partitions: [TopicPartition]) async throws -> [Fetcher.Assignment] {
+    /// have been deleted meanwhile are left out. Nil when it is not known yet, because a transaction that commits for one of
+    /// them has not ended: then this member is to go on when it has.
+    func places(of partitions: [TopicPartition]) async throws -> [Fetcher.Assignment]? {
         if partitions.isEmpty { return [] }
         // What was committed before these were given to this member counts, also when it is on its way to the disk.
         try await committer.settle()
+        state.withLock { $0.plan.postpone() }
+        let isSettled = committer.isSettled(Set(partitions)) { [weak self] in self?.note { $0.plan.goOn() } }
+        guard isSettled else { return nil }
+        state.withLock { $0.plan.goOn() }
         let start = state.withLock { $0.start }
         let (daybook, committed) = (daybook, committer.committed)
         return try await daybook.services.io.run { () throws(DaybookError) in

@@ -105,7 +105,8 @@ final class GroupMembership: Sendable {
                 problem = await call(configuration.onRevoked, partitions) ?? problem
                 fetcher?.revoke(partitions)
             case .assign(let partitions):
-                fetcher?.assign(try await places(of: partitions))
+                guard let places = try await places(of: partitions) else { continue }
+                fetcher?.assign(places)
                 // Whoever is called owns them already, and may say where to begin.
                 state.withLock { $0.plan.done(step) }
                 if !partitions.isEmpty { problem = await call(configuration.onAssigned, partitions) ?? problem }

@@ -41,6 +41,8 @@ struct MembershipPlan {
     private(set) var isJoining = false
     /// What it has been assigned and has not taken over.
     private var assignment: Set<TopicPartition>?
+    /// It cannot take it over yet: a transaction with commits for it has not ended.
+    private var mustWait = false
     /// It has been put out, and has not taken leave of its partitions.
     private var isOut = false
     /// What it owns and is no more.
@@ -86,8 +88,13 @@ struct MembershipPlan {
     /// It could not have what it asked for; it will ask again when `mustJoinAgain` says so.
     mutating func couldNotJoin() { isJoining = false }
 
+    /// What it was assigned cannot be taken over yet; `goOn` says when to try again.
+    mutating func postpone() { mustWait = true }
+
+    mutating func goOn() { mustWait = false }
+
     mutating func assigned(_ partitions: [TopicPartition]) {
-        isJoining = false
+        (isJoining, mustWait) = (false, false)
         assignment = Set(partitions)
         lastAssignment = (partitions, generation)
     }
@@ -104,7 +111,8 @@ struct MembershipPlan {
         if !withdrawn.isEmpty { return .revoke(withdrawn.sorted()) }
         if let assignment {
             let gone = owned.subtracting(assignment)
-            return gone.isEmpty ? .assign(assignment.subtracting(owned).sorted()) : .revoke(gone.sorted())
+            if !gone.isEmpty { return .revoke(gone.sorted()) }
+            if !mustWait { return .assign(assignment.subtracting(owned).sorted()) }
         }
         guard mustJoin, !isJoining else { return nil }
         // Whoever keeps what it owns gives up at once what it does not want any more.
@@ -128,7 +136,8 @@ struct MembershipPlan {
             owned.formUnion(partitions)
             assignment = nil
         case .join:
-            (mustJoin, isJoining, isOut) = (false, true, false)
+            // What it has not taken over by now it will be assigned again, or somebody else.
+            (mustJoin, isJoining, isOut, assignment) = (false, true, false, nil)
         case .fail:
             guard let failure, !failure.isFinal else { return }
             self.failure = nil
