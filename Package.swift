@@ -14,6 +14,7 @@ let package = Package(
     platforms: [.macOS(.v26)],
     products: [
         .library(name: "Daybook", targets: ["Daybook"]),
+        .library(name: "DaybookProcessing", targets: ["DaybookProcessing"]),
         .library(name: "DaybookSchema", targets: ["DaybookSchema"]),
         .library(name: "DaybookServices", targets: ["DaybookServices"]),
         .library(name: "DaybookTesting", targets: ["DaybookTesting"]),
@@ -52,6 +53,8 @@ let package = Package(
             ]),
         // Apart from the engine: who embeds the log need not compile a library for services, metrics, logs or traces.
         .target(name: "DaybookServices", dependencies: ["Daybook", lifecycle, logging, metrics, tracing]),
+        // Handlers of events: order per key, retries, dead letters, on the engine's public face and its journals.
+        .target(name: "DaybookProcessing", dependencies: ["Daybook", "DaybookModel", "DaybookRecords", lifecycle]),
         .target(
             name: "DaybookTesting",
             dependencies: [
@@ -83,6 +86,11 @@ let package = Package(
         .testTarget(
             name: "DaybookTests",
             dependencies: ["Daybook", "DaybookFiles", "DaybookModel", "DaybookRecords", "DaybookTesting", system]),
+        .testTarget(
+            name: "DaybookProcessingTests",
+            dependencies: [
+                "Daybook", "DaybookModel", "DaybookProcessing", "DaybookRecords", "DaybookTesting", lifecycle,
+            ]),
         .testTarget(
             name: "DaybookServicesTests",
             dependencies: [

@@ -1,5 +1,6 @@
-// The topics in which Daybook keeps its own records: committed offsets and the state of transactions. Made when they are
-// first needed, and written to by the engine only. What their records mean is the business of whoever keeps them there.
+// The topics in which Daybook keeps its own records: committed offsets and the state of transactions; and what tells them and
+// journals from topics of users. Made when they are first needed, and written to by the engine only. What their records mean is
+// the business of whoever keeps them there.
 
 package import DaybookModel
 internal import DaybookStorage
@@ -31,7 +32,8 @@ package enum InternalTopic: String, CaseIterable, Sendable {
 
     /// The configuration of a topic that was found by its folders.
     static func configuration(of name: TopicName) -> TopicConfiguration {
-        InternalTopic(name)?.configuration ?? TopicConfiguration()
+        if name.isJournal { return Journal.configuration }
+        return InternalTopic(name)?.configuration ?? TopicConfiguration()
     }
 
     /// The partition that holds everything about `key`, a group's name or a transactional id: Kafka's rule, which is Java's
@@ -46,7 +48,12 @@ package enum InternalTopic: String, CaseIterable, Sendable {
 extension Topic {
     /// Whether Daybook keeps records of its own there. Such a topic can be read and altered, but not written to, created or
     /// deleted.
-    public var isInternal: Bool { InternalTopic(name) != nil }
+    public var isInternal: Bool { InternalTopic(name) != nil || name.isJournal }
+}
+
+extension TopicName {
+    /// Whether it names a ``Journal``.
+    var isJournal: Bool { description.hasPrefix(Journal.prefix) }
 }
 
 extension Daybook {
@@ -71,7 +78,7 @@ extension Daybook {
 
     /// Throws `.internalTopic` where only Daybook itself may do something; `what` says what: "takes no records".
     static func refuseInternal(_ name: TopicName, _ what: String) throws(DaybookError) {
-        guard InternalTopic(name) != nil else { return }
+        guard InternalTopic(name) != nil || name.isJournal else { return }
         throw DaybookError(
             .internalTopic,
             "Topic \(name) is where Daybook keeps its own records, so it \(what); it can be read, described and altered"
@@ -80,6 +87,11 @@ extension Daybook {
 
     /// Whether a new topic of that name would be, or collide with, an internal one.
     static func refuseNameOfInternal(_ name: TopicName) throws(DaybookError) {
+        if name.isJournal {
+            throw DaybookError(
+                .internalTopic,
+                "Names that begin with \(Journal.prefix) are kept for Daybook's own journals; choose another name")
+        }
         for kind in InternalTopic.allCases where kind.name.collisionKey == name.collisionKey {
             throw DaybookError(
                 .internalTopic,

@@ -1,0 +1,91 @@
+// What follows from the end of an attempt: success, another attempt, a question to the target, or a dead letter.
+
+internal import DaybookModel
+
+/// How an attempt ended.
+enum AttemptOutcome: Hashable, Sendable {
+    case succeeded(reference: String?, isAdopted: Bool)
+    case failed(FailureKind, FailureNote)
+    /// The target was asked, and the effect has happened.
+    case found(reference: String?)
+    /// The target was asked, and the effect has not happened.
+    case absent
+    /// The target was asked and could not say.
+    case unanswered(FailureNote)
+}
+
+extension GroupMachine {
+    /// An attempt has ended. Returns what to write into the journal: nothing for one that does not count any more.
+    mutating func ended(_ attempt: Attempt, _ outcome: AttemptOutcome, at clock: Timestamp) -> [JournalEntry] {
+        let place = attempt.place
+        guard flights[place]?.attempt.token == attempt.token, let event = state.events[place] else { return [] }
+        let now = state.now(clock)
+        let rule = rules.routes[attempt.route]
+        flights[place] = nil
+        gates[rule.downstream].end(isFailure: outcome.isFailureOfDownstream, wasTrial: attempt.isTrial, at: now)
+        pending.insert(place)
+        return [.changed(place, change(after: attempt, outcome, event, rule, now))]
+    }
+
+    private func change(
+        after attempt: Attempt, _ outcome: AttemptOutcome, _ event: OpenEvent, _ rule: RouteRule, _ now: Timestamp
+    ) -> EventChange {
+        // The trial of an open breaker is on the downstream's account, not on the event's.
+        let attempts = attempt.isTrial && outcome.isFailureOfDownstream ? event.attempts : event.attempts + 1
+        let spent = event.spent + max(0, attempt.started.milliseconds(until: now))
+        switch outcome {
+        case .succeeded(let reference, let isAdopted):
+            return .succeeded(attempts: attempts, reference: reference, isAdopted: isAdopted)
+        case .found(let reference):
+            return .succeeded(attempts: event.attempts, reference: reference, isAdopted: true)
+        case .absent:
+            return .retrying(attempts: event.attempts, due: now, spent: spent, note: nil)
+        case .unanswered(let note):
+            return again(.unknown, note, attempts, spent, attempt, event, rule, now)
+        case .failed(.permanent, let note):
+            return dead(.permanent, attempts, note)
+        case .failed(let kind, let note):
+            return again(kind, note, attempts, spent, attempt, event, rule, now)
+        }
+    }
+
+    /// Another attempt, or a question, unless there were enough.
+    private func again(
+        _ kind: FailureKind, _ note: FailureNote, _ attempts: Int, _ spent: Int64, _ attempt: Attempt,
+        _ event: OpenEvent, _ rule: RouteRule, _ now: Timestamp
+    ) -> EventChange {
+        let isUnknown = kind == .unknown || event.isInDoubt && attempt.isProbe
+        let policy = rules.downstreams[rule.downstream].retries
+        var delay = policy.delay(before: max(1, attempts), seed: seed(of: attempt.place))
+        if case .throttled(let after) = kind { delay = max(delay, after.wholeMilliseconds) }
+        let isOver =
+            attempts >= policy.maximumAttempts || spent + delay > policy.maximumElapsed.wholeMilliseconds
+        if isUnknown {
+            if isOver || rule.effect == .never { return dead(.unknown, attempts, note) }
+            if case .probes(let settle) = rule.effect, !attempt.isProbe { delay = settle }
+            return .unknown(
+                attempts: attempts, due: now.advanced(byMilliseconds: delay), spent: spent + delay, note: note)
+        }
+        if isOver { return dead(.exhausted, attempts, note) }
+        return .retrying(
+            attempts: attempts, due: now.advanced(byMilliseconds: delay), spent: spent + delay, note: note)
+    }
+
+    private func dead(_ reason: DeadLetterReason, _ attempts: Int, _ note: FailureNote) -> EventChange {
+        .dead(reason, attempts: attempts, note: note, holdsKey: rules.lanePolicy != .releaseKey)
+    }
+
+    private func seed(of place: Place) -> UInt64 {
+        SeedMixing.mix(rules.seed ^ UInt64(bitPattern: place.offset.rawValue) ^ UInt64(place.partition) << 48)
+    }
+}
+
+extension AttemptOutcome {
+    /// Whether the downstream did not do what it is there for.
+    var isFailureOfDownstream: Bool {
+        switch self {
+        case .succeeded, .found, .absent, .failed(.permanent, _): false
+        case .failed, .unanswered: true
+        }
+    }
+}

@@ -1,0 +1,274 @@
+// What a group does next: the decisions. Given its state, what is under way and the time, it says what to write into the journal,
+// which records to load and which attempts to begin. Pure: it does none of that. The transitions are those of `GroupState`.
+
+internal import DaybookModel
+
+/// An attempt at an event's effect, or at finding out about it.
+struct Attempt: Hashable, Sendable {
+    let place: Place
+    /// No other attempt of this process has it.
+    let token: UInt64
+    /// From 1.
+    let number: Int
+    let route: Int
+    /// The target is asked whether an earlier attempt had its effect.
+    let isProbe: Bool
+    /// An earlier attempt may have had the effect: a success may be that one's.
+    let isInDoubt: Bool
+    let started: Timestamp
+    fileprivate(set) var isTrial = false
+}
+
+/// What is to be done.
+enum GroupAction: Hashable, Sendable {
+    /// To be written, and applied when it is durable; nothing is decided about its event until then.
+    case journal(JournalEntry)
+    /// The record is to be read, and given to `loaded`.
+    case load(Place)
+    /// Its end is to be told to `ended`.
+    case begin(Attempt)
+    /// It has taken too long; what it still brings does not count.
+    case cancel(Attempt)
+}
+
+/// A group at work.
+struct GroupMachine: Sendable {
+    var state: GroupState
+    let rules: GroupRules
+    var gates: [DownstreamGate]
+
+    struct Flight {
+        var attempt: Attempt
+        /// The attempt begins when its intent is durable.
+        var awaitsIntent: Bool
+    }
+    /// Attempts under way.
+    var flights: [Place: Flight] = [:]
+    /// Events about which an entry is on its way into the journal.
+    var pending: Set<Place> = []
+    /// The event of each lane that is ready, under way, or has ended without this being durable yet.
+    var busy: [Lane: Place] = [:]
+    /// The same the other way round.
+    var busyLanes: [Place: Lane] = [:]
+    /// The routes of events whose records are at hand, or one of the two numbers below.
+    var routes: [Place: Int] = [:]
+    var loading: Set<Place> = []
+    /// Ready events of each downstream, first come, first served.
+    var ready: [PlaceQueue]
+    /// Lanes at which something may be decided.
+    var dirty: [Lane] = []
+    var timers = MomentQueue<Lane>()
+    var timeouts = MomentQueue<Attempt>()
+    var intended: [Attempt] = []
+    var isStopping = false
+    var nextToken: UInt64 = 1
+    /// Attempts at events below these offsets may have been made by a process that died, at `lastLife` at the latest that is known.
+    var doubtBelow: [Int32: Offset] = [:]
+    var lastLife: Timestamp?
+    var opened = Timestamp(milliseconds: 0)
+
+    init(_ state: GroupState, _ rules: GroupRules) {
+        self.state = state
+        self.rules = rules
+        gates = rules.downstreams.map { DownstreamGate($0) }
+        ready = rules.downstreams.map { _ in PlaceQueue() }
+        dirty = state.lanes.keys.sorted { Self.isBefore($0, $1) }
+    }
+
+    /// In place of a route: no handler is there for the event.
+    static let filtered = -1
+    /// In place of a route: the record is no event.
+    static let unreadable = -2
+
+    /// Events that are neither done nor set aside.
+    var openCount: Int { state.events.count - state.counts.dead - state.counts.parked }
+
+    /// Nothing is under way, neither to a downstream nor to the journal.
+    var isIdle: Bool { flights.isEmpty && pending.isEmpty }
+
+    /// When `decide` should be called again although nothing else has happened; nil for never.
+    private(set) var nextMoment: Timestamp?
+
+    // MARK: what has happened
+
+    /// Takes in an event of the log, with the number of its route, or what stands in place of one.
+    mutating func receive(_ place: Place, _ facts: EventFacts, route: Int) -> GroupState.Received {
+        let received = state.receive(place, facts)
+        if received != .done, state.events[place]?.status.isAside == false {
+            routes[place] = route
+            dirty.append(facts.lane)
+        }
+        return received
+    }
+
+    /// A record that was to be loaded is at hand.
+    mutating func loaded(_ place: Place, route: Int) {
+        loading.remove(place)
+        guard let event = state.events[place] else { return }
+        routes[place] = route
+        dirty.append(event.facts.lane)
+    }
+
+    /// A record that was to be loaded is not there any more.
+    mutating func lost(_ place: Place, _ note: FailureNote) -> JournalEntry? {
+        loading.remove(place)
+        guard let event = state.events[place], pending.insert(place).inserted else { return nil }
+        return .changed(place, dead(.unreadable, event, note))
+    }
+
+    /// Applies what has become durable.
+    mutating func apply(_ page: JournalPage) throws(FoldError) {
+        dirty += try state.apply(page).sorted { Self.isBefore($0, $1) }
+        for entry in page.entries {
+            switch entry {
+            case .succeeded(let partition, let offsets):
+                var offset = offsets.lowerBound
+                while offset < offsets.upperBound {
+                    settled(Place(partition, offset))
+                    offset = offset.advanced(by: 1)
+                }
+            case .changed(let place, .attempting):
+                pending.remove(place)
+                guard let flight = flights[place], flight.awaitsIntent else { continue }
+                flights[place]?.awaitsIntent = false
+                intended.append(flight.attempt)
+            case .changed(let place, _): settled(place)
+            case .redriven(_, _, _, let places): pending.subtract(places)
+            case .stopped: isStopping = false
+            case .opened, .closed, .partition, .lane, .resumed: break
+            }
+        }
+    }
+
+    private mutating func settled(_ place: Place) {
+        pending.remove(place)
+        if state.events[place]?.status.isAside ?? true { routes[place] = nil }
+        if let lane = busyLanes.removeValue(forKey: place) { busy[lane] = nil }
+    }
+
+    // MARK: decisions
+
+    /// What is to be done now.
+    mutating func decide(at clock: Timestamp) -> [GroupAction] {
+        let now = state.now(clock)
+        var actions: [GroupAction] = []
+        expire(at: now, &actions)
+        for attempt in intended { begin(attempt, at: now, &actions) }
+        intended = []
+        if state.stop == nil, !isStopping {
+            while let lane = timers.popDue(at: now) { dirty.append(lane) }
+            let lanes = dirty
+            dirty = []
+            for lane in lanes { look(at: lane, now, &actions) }
+            considerStopping(&actions)
+        }
+        var moments: [Timestamp] = []
+        if state.stop == nil, !isStopping {
+            moments = dispatch(at: now, &actions)
+            if let first = timers.first { moments.append(first) }
+        }
+        if let first = timeouts.first { moments.append(first) }
+        nextMoment = moments.min()
+        return actions
+    }
+
+    /// Attempts that have taken too long have ended, with an unknown outcome.
+    private mutating func expire(at now: Timestamp, _ actions: inout [GroupAction]) {
+        while let attempt = timeouts.popDue(at: now) {
+            guard flights[attempt.place]?.attempt.token == attempt.token else { continue }
+            actions.append(.cancel(attempt))
+            let limit = rules.downstreams[rules.routes[attempt.route].downstream].timeout
+            let note = FailureNote(type: "Timeout", text: "no outcome after \(limit)")
+            actions += ended(attempt, .failed(.unknown, note), at: now).map { .journal($0) }
+        }
+    }
+
+    private mutating func considerStopping(_ actions: inout [GroupAction]) {
+        let reason: StopReason
+        if state.deadInARow >= rules.deadLetterLimit {
+            reason = .deadLetters
+        } else if rules.lanePolicy == .stopGroup, state.deadInARow > 0 {
+            reason = .policy
+        } else if state.counts.parked >= rules.parkedLimit {
+            reason = .parked
+        } else {
+            return
+        }
+        isStopping = true
+        actions.append(.journal(.stopped(reason)))
+    }
+
+    /// Begins what may begin; returns when more may.
+    private mutating func dispatch(at now: Timestamp, _ actions: inout [GroupAction]) -> [Timestamp] {
+        var moments: [Timestamp] = []
+        for number in gates.indices {
+            queue: while let place = ready[number].first {
+                guard let event = state.events[place], let route = routes[place], isStartable(place, event) else {
+                    ready[number].removeFirst()
+                    release(place)
+                    continue
+                }
+                let isRetry = event.attempts > 0 || event.isInDoubt
+                switch gates[number].begin(isRetry: isRetry, at: now) {
+                case .later(let moment):
+                    moments.append(moment)
+                    break queue
+                case .afterAnother: break queue
+                case .begun(let isTrial):
+                    ready[number].removeFirst()
+                    begin(place, event, route, isTrial, now, &actions)
+                }
+            }
+        }
+        return moments
+    }
+
+    /// An event may have become ready and then been held, or skipped by somebody.
+    private func isStartable(_ place: Place, _ event: OpenEvent) -> Bool {
+        let lane = state.lanes[event.facts.lane]
+        return !event.status.isAside && !pending.contains(place) && lane?.isHeld != true && lane?.blocker == nil
+    }
+
+    private mutating func release(_ place: Place) {
+        guard let lane = busyLanes.removeValue(forKey: place) else { return }
+        busy[lane] = nil
+        dirty.append(lane)
+    }
+
+    private mutating func begin(
+        _ place: Place, _ event: OpenEvent, _ route: Int, _ isTrial: Bool, _ now: Timestamp,
+        _ actions: inout [GroupAction]
+    ) {
+        let rule = rules.routes[route]
+        let isProbe = mode(of: event, rule, at: now) == .probe
+        var attempt = Attempt(
+            place: place, token: nextToken, number: event.attempts + 1, route: route, isProbe: isProbe,
+            isInDoubt: event.isInDoubt, started: now)
+        attempt.isTrial = isTrial
+        nextToken += 1
+        let needsIntent = rule.effect.needsIntent && !isProbe
+        flights[place] = Flight(attempt: attempt, awaitsIntent: needsIntent)
+        if needsIntent {
+            pending.insert(place)
+            actions.append(.journal(.changed(place, .attempting)))
+        } else {
+            begin(attempt, at: now, &actions)
+        }
+    }
+
+    private mutating func begin(_ attempt: Attempt, at now: Timestamp, _ actions: inout [GroupAction]) {
+        let limit = rules.downstreams[rules.routes[attempt.route].downstream].timeout.wholeMilliseconds
+        timeouts.insert(attempt, at: now.advanced(byMilliseconds: limit))
+        actions.append(.begin(attempt))
+    }
+
+    private static func isBefore(_ a: Lane, _ b: Lane) -> Bool {
+        if a.partition != b.partition { return a.partition < b.partition }
+        switch (a.key, b.key) {
+        case (.none(let x), .none(let y)): return x < y
+        case (.none, .bytes): return true
+        case (.bytes, .none): return false
+        case (.bytes(let x), .bytes(let y)): return x.lexicographicallyPrecedes(y)
+        }
+    }
+}

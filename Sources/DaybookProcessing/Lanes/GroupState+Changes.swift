@@ -1,0 +1,200 @@
+// What each entry of the journal does to a group: the transitions of its events. The same function at work and after a restart.
+
+internal import DaybookModel
+
+extension GroupState {
+    /// Applies what one page of the journal says. Returns the lanes that changed.
+    ///
+    /// Entries of an epoch that is over do nothing. Throws where the journal cannot be one about this log; the state is then of no
+    /// further use.
+    mutating func apply(_ page: JournalPage) throws(FoldError) -> Set<Lane> {
+        var changed: Set<Lane> = []
+        let isOpening = page.entries.first == .opened
+        guard isOpening ? page.epoch > epoch : page.epoch == epoch else { return [] }
+        epoch = page.epoch
+        lastTime = max(lastTime, page.time)
+        for entry in page.entries { try apply(entry, at: page.time, &changed) }
+        return changed
+    }
+
+    private mutating func apply(
+        _ entry: JournalEntry, at time: Timestamp, _ changed: inout Set<Lane>
+    ) throws(FoldError) {
+        switch entry {
+        case .opened: wasClosed = false
+        case .closed: wasClosed = true
+        case .partition(let number, let topicPartition, let from):
+            guard Int(number) == partitions.count, numbers[topicPartition] == nil else { throw .invalidPartition(number) }
+            numbers[topicPartition] = number
+            partitions.append(
+                PartitionProgress(topicPartition: topicPartition, next: from, done: OffsetRanges(floor: from)))
+        case .succeeded(let partition, let offsets):
+            var offset = offsets.lowerBound
+            while offset < offsets.upperBound {
+                let place = Place(partition, offset)
+                changed.insert(
+                    try apply(.succeeded(attempts: 1, reference: nil, isAdopted: false), to: place, at: time))
+                offset = offset.advanced(by: 1)
+            }
+        case .changed(let place, let change): changed.insert(try apply(change, to: place, at: time))
+        case .redriven(let id, _, _, let places):
+            guard redrives.insert(id).inserted else { return }
+            for place in places { changed.insert(try redrive(place)) }
+        case .lane(let lane, let isHeld, _, _):
+            lanes[lane, default: LaneState()].isHeld = isHeld
+            dropIfEmpty(lane)
+            changed.insert(lane)
+        case .stopped(let reason): stop = reason
+        case .resumed:
+            stop = nil
+            deadInARow = 0
+            changed.formUnion(lanes.keys)
+        }
+    }
+
+    // MARK: one event
+
+    private mutating func apply(
+        _ change: EventChange, to place: Place, at time: Timestamp
+    ) throws(FoldError) -> Lane {
+        guard partitions.indices.contains(Int(place.partition)) else { throw .unknownPartition(place.partition) }
+        guard var event = events[place] else { throw .unknownEvent(place) }
+        let lane = event.facts.lane
+        if event.status.isAside {
+            // Only a person brings an end to what was set aside.
+            guard case .skipped(.decided) = change else { throw .impossible(place, "changes although it was set aside") }
+            skipAside(place, event)
+            return lane
+        }
+        switch change {
+        case .waiting(let deadline):
+            event.status = .waiting(deadline: deadline)
+            counts.waited += 1
+        case .attempting:
+            event.status = .attempting(epoch: epoch)
+            event.firstAttempt = event.firstAttempt ?? time
+        case .retrying(let attempts, let due, let spent, let note):
+            event.note(attempts, spent, note, at: time)
+            event.status = .retrying(due: due)
+            event.isInDoubt = false
+            counts.retried += 1
+        case .unknown(let attempts, let due, let spent, let note):
+            event.note(attempts, spent, note, at: time)
+            event.status = .unknown(due: due)
+            if !event.isInDoubt { counts.unknown += 1 }
+            event.isInDoubt = true
+        case .succeeded(_, _, let isAdopted):
+            counts.succeeded += 1
+            if isAdopted { counts.adopted += 1 }
+            deadInARow = 0
+            effects.insert(event.facts.effect, EffectIndex.Entry(digest: event.facts.digest, place: place))
+            finish(place, event, settles: true)
+            return lane
+        case .skipped(let reason):
+            if case .duplicate = reason { counts.duplicates += 1 } else { counts.otherwiseSkipped += 1 }
+            if case .decided = reason {
+                finish(place, event, settles: true)
+            } else {
+                finish(place, event, settles: false)
+            }
+            return lane
+        case .dead(let reason, let attempts, let note, let holdsKey):
+            event.status = .dead(reason)
+            event.attempts = attempts
+            event.note = note ?? event.note
+            counts.dead += 1
+            deadInARow += 1
+            setAside(place, lane)
+            if holdsKey {
+                lanes[lane, default: LaneState()].blocker = place.offset
+            } else {
+                settle(event)
+            }
+        case .parked(let blocker):
+            // The one it was to wait behind has been redriven or skipped meanwhile: it has its turn as ever.
+            guard lanes[lane]?.blocker != nil else { return lane }
+            event.status = .parked(behind: blocker)
+            counts.parked += 1
+            setAside(place, lane)
+            lanes[lane, default: LaneState()].parked.insertInOrder(place.offset)
+        }
+        events[place] = event
+        return lane
+    }
+
+    /// The event is done with for good.
+    private mutating func finish(_ place: Place, _ event: OpenEvent, settles: Bool) {
+        events[place] = nil
+        setAside(place, event.facts.lane)
+        if settles { settle(event) }
+        dropIfEmpty(event.facts.lane)
+    }
+
+    /// The committed offset may pass the event, and so may the lane.
+    private mutating func setAside(_ place: Place, _ lane: Lane) {
+        partitions[Int(place.partition)].done.insert(place.offset)
+        lanes[lane]?.open.removeInOrder(place.offset)
+    }
+
+    private mutating func settle(_ event: OpenEvent) {
+        guard let revision = event.facts.revision else { return }
+        revisions[event.facts.lane] = max(revisions[event.facts.lane] ?? 0, revision)
+    }
+
+    private mutating func dropIfEmpty(_ lane: Lane) {
+        if lanes[lane]?.isEmpty == true { lanes[lane] = nil }
+    }
+
+    // MARK: what was set aside
+
+    /// A dead event that is skipped lets the lane go on without it; a parked one is simply no more.
+    private mutating func skipAside(_ place: Place, _ event: OpenEvent) {
+        let lane = event.facts.lane
+        lanes[lane]?.parked.removeInOrder(place.offset)
+        if case .dead = event.status { counts.dead -= 1 } else { counts.parked -= 1 }
+        counts.otherwiseSkipped += 1
+        events[place] = nil
+        settle(event)
+        letGo(lane, of: place)
+        dropIfEmpty(lane)
+    }
+
+    /// A dead event and what is parked behind it take their turns again, in the order of the log.
+    private mutating func redrive(_ place: Place) throws(FoldError) -> Lane {
+        guard let event = events[place] else { throw .unknownEvent(place) }
+        guard case .dead = event.status else { throw .impossible(place, "is redriven although it is not dead") }
+        // Somebody has decided about the dead event itself; those behind it are gated as ever.
+        events[place]?.isRedriven = true
+        reopen(place)
+        letGo(event.facts.lane, of: place)
+        return event.facts.lane
+    }
+
+    /// The lane is no longer held by the dead event at `place`, if it was.
+    private mutating func letGo(_ lane: Lane, of place: Place) {
+        guard let state = lanes[lane], state.blocker == place.offset else { return }
+        lanes[lane]?.blocker = nil
+        lanes[lane]?.parked = []
+        for offset in state.parked { reopen(Place(place.partition, offset)) }
+    }
+
+    /// As if it had come anew, but for what is known of its outcome.
+    private mutating func reopen(_ place: Place) {
+        guard var event = events[place] else { return }
+        if case .dead = event.status { counts.dead -= 1 } else { counts.parked -= 1 }
+        event.status = .queued
+        event.attempts = 0
+        event.spent = 0
+        events[place] = event
+        lanes[event.facts.lane, default: LaneState()].open.insertInOrder(place.offset)
+    }
+}
+
+extension OpenEvent {
+    fileprivate mutating func note(_ attempts: Int, _ spent: Int64, _ note: FailureNote?, at time: Timestamp) {
+        self.attempts = attempts
+        self.spent = spent
+        self.note = note ?? self.note
+        firstAttempt = firstAttempt ?? time
+    }
+}

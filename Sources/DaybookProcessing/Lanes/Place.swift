@@ -1,0 +1,49 @@
+// Where an event stands, and which sequence it belongs to: the names that journals and lanes use.
+
+public import DaybookModel
+
+/// An event's place: a partition, by its number within the group, and an offset.
+struct Place: Hashable, Comparable, Sendable {
+    var partition: Int32
+    var offset: Offset
+
+    init(_ partition: Int32, _ offset: Offset) {
+        self.partition = partition
+        self.offset = offset
+    }
+
+    static func < (a: Place, b: Place) -> Bool { (a.partition, a.offset) < (b.partition, b.offset) }
+}
+
+/// A sequence of events that is worked through in order: one key of one partition. A record without a key is a sequence of its own.
+struct Lane: Hashable, Sendable {
+    enum Key: Hashable, Sendable {
+        case bytes([UInt8])
+        case none(Offset)
+    }
+
+    var partition: Int32
+    var key: Key
+
+    init(_ place: Place, key: [UInt8]?) {
+        partition = place.partition
+        self.key = key.map { .bytes($0) } ?? .none(place.offset)
+    }
+}
+
+/// An event's place for whoever asks from outside.
+public struct EventPlace: Hashable, Comparable, Sendable, CustomStringConvertible {
+    public let topicPartition: TopicPartition
+    public let offset: Offset
+
+    public init(_ topicPartition: TopicPartition, _ offset: Offset) {
+        self.topicPartition = topicPartition
+        self.offset = offset
+    }
+
+    public var description: String { "\(topicPartition) at offset \(offset)" }
+
+    public static func < (a: EventPlace, b: EventPlace) -> Bool {
+        (a.topicPartition, a.offset) < (b.topicPartition, b.offset)
+    }
+}
