@@ -85,6 +85,12 @@ extension Daybook {
     /// The time of day, by the clock that the daybook was opened with.
     package var now: Timestamp { services.clock.now() }
 
+    /// Time that has passed since some moment, which never goes back.
+    package var elapsed: Duration { services.clock.elapsed() }
+
+    /// What runs the tasks of whoever works for this daybook; nil for Swift's own threads.
+    package var taskExecutor: (any TaskExecutor)? { configuration.executor as? any TaskExecutor }
+
     /// Runs `job` once on a thread of the engine, `delay` from now or a little later. It must be short.
     package func schedule(after delay: Duration, _ job: @escaping @Sendable () -> Void) {
         services.timer.schedule(after: delay, job)

@@ -1,4 +1,5 @@
 // A circuit breaker: after some failures in a row nobody calls for a while, and then one tries. Pure: the time is passed in.
+// What else limits a downstream, and who asks, is in `DownstreamGate`.
 
 public import DaybookModel
 
@@ -55,7 +56,8 @@ struct CircuitBreaker: Sendable {
     mutating func end(isFailure: Bool, wasTrial: Bool, at now: Timestamp) {
         if wasTrial {
             failures = 0
-            state = isFailure ? .open(until: now.advanced(byMilliseconds: policy.openDuration.wholeMilliseconds)) : .closed
+            state =
+                isFailure ? .open(until: now.advanced(byMilliseconds: policy.openDuration.wholeMilliseconds)) : .closed
             return
         }
         guard state == .closed else { return }

@@ -29,9 +29,11 @@ public struct Downstream: Sendable, Hashable {
         retryFloor: Double = 10, timeout: Duration = .seconds(30)
     ) {
         precondition(!name.isEmpty, "a downstream needs a name")
-        precondition(concurrency >= 1, "at least one attempt must be possible at once: use 1 or more, not \(concurrency)")
+        precondition(
+            concurrency >= 1, "at least one attempt must be possible at once: use 1 or more, not \(concurrency)")
         precondition(rate.map { $0 > 0 } ?? true, "a rate of 0 would call nobody; use more, or nil for no limit")
-        precondition(burst >= 1 && retryRatio >= 0 && retryFloor > 0, "burst, retryRatio and retryFloor allow too little")
+        precondition(
+            burst >= 1 && retryRatio >= 0 && retryFloor > 0, "burst, retryRatio and retryFloor allow too little")
         precondition(timeout > .zero, "a timeout of \(timeout) gives no attempt a chance")
         self.name = name
         self.concurrency = concurrency

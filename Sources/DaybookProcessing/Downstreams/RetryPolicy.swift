@@ -26,7 +26,8 @@ public struct RetryPolicy: Sendable, Hashable {
     ) {
         precondition(base >= .zero && cap >= base, "delays go from base to cap: \(base) to \(cap) is none")
         precondition(multiplier >= 1, "delays do not shrink: use a multiplier from 1 upwards, not \(multiplier)")
-        precondition(maximumAttempts >= 1, "an event is tried once at least: use 1 or more attempts, not \(maximumAttempts)")
+        precondition(
+            maximumAttempts >= 1, "an event is tried once at least: use 1 or more attempts, not \(maximumAttempts)")
         self.base = base
         self.cap = cap
         self.multiplier = multiplier

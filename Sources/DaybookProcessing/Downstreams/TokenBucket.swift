@@ -1,4 +1,5 @@
 // A token bucket: so much may happen at once, and so much in the long run. Pure: the time is passed in.
+// Rates and retry budgets are made of it.
 
 internal import DaybookModel
 

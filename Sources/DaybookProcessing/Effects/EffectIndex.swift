@@ -1,4 +1,5 @@
 // Which effects have happened lately, for duplicates and conflicts to be seen. Folded from the journal and the log.
+// What is decided by it is decided in `GroupMachine`.
 
 internal import DaybookModel
 

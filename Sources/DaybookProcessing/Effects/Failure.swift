@@ -1,4 +1,5 @@
 // Why an attempt failed, and what follows: the classes of failures, and the error by which a handler names one.
+// When an attempt is made again is in `RetryPolicy`.
 
 /// What follows from a failure.
 public enum FailureKind: Hashable, Sendable {
@@ -23,9 +24,13 @@ public struct EffectFailure: Error, Hashable, Sendable, CustomStringConvertible 
         self.description = description
     }
 
+    /// It may work later; nothing has happened.
     public static func retry(_ description: String) -> EffectFailure { EffectFailure(.retry, description) }
+    /// It will never work; nothing has happened.
     public static func permanent(_ description: String) -> EffectFailure { EffectFailure(.permanent, description) }
+    /// Nobody knows whether it happened.
     public static func unknown(_ description: String) -> EffectFailure { EffectFailure(.unknown, description) }
+    /// It may work after `delay`; nothing has happened.
     public static func throttled(after delay: Duration, _ description: String) -> EffectFailure {
         EffectFailure(.throttled(after: delay), description)
     }

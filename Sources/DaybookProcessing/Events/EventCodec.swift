@@ -1,4 +1,5 @@
 // How bodies become types of the user's and types become bodies. JSON is there; anything else is brought along.
+// Attributes are none of its business.
 
 public import DaybookModel
 

@@ -104,7 +104,8 @@ private struct Digits {
     mutating func zone() -> Int64? {
         if take("Z") || take("z") { return 0 }
         let isBehind = rest.first == 45
-        guard take("+") || take("-"), let hours = number(2), hours < 24, take(":"), let minutes = number(2), minutes < 60
+        guard take("+") || take("-"), let hours = number(2), hours < 24, take(":"), let minutes = number(2),
+            minutes < 60
         else { return nil }
         return (hours * 60 + minutes) * (isBehind ? -1 : 1)
     }

@@ -1,4 +1,5 @@
 // What a group's journal can say. Its bytes are in `JournalPage`; what each entry does to a group is in `GroupState`.
+// Who decides what is written is `GroupMachine`.
 
 internal import DaybookModel
 

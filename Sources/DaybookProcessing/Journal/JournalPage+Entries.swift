@@ -1,4 +1,5 @@
 // The bytes of a page's entries. Each begins with a tag; tags and their fields never change their meaning, new ones get new tags.
+// What they mean is in `JournalEntry`.
 
 internal import DaybookModel
 
@@ -91,7 +92,8 @@ extension JournalWriter {
         }
     }
 
-    private mutating func failed(_ tag: UInt8, _ attempts: Int, _ due: Timestamp, _ spent: Int64, _ note: FailureNote?) {
+    private mutating func failed(_ tag: UInt8, _ attempts: Int, _ due: Timestamp, _ spent: Int64, _ note: FailureNote?)
+    {
         byte(tag)
         number(attempts)
         signed(due.rawValue)
@@ -134,7 +136,10 @@ extension JournalReader {
             guard let topic = try? TopicName(try text()) else { throw .invalidText }
             let topicPartition = TopicPartition(topic: topic, partition: try partition())
             return .partition(number: number, topicPartition, from: try offset())
-        case 6: return .redriven(id: try text(), by: try text(), note: try text(), try array { r throws(JournalBytesError) in try r.place() })
+        case 6:
+            return .redriven(
+                id: try text(), by: try text(), note: try text(),
+                try array { r throws(JournalBytesError) in try r.place() })
         case 7: return .lane(try lane(), isHeld: true, by: try text(), note: try text())
         case 8: return .lane(try lane(), isHeld: false, by: try text(), note: try text())
         case 9:

@@ -1,4 +1,5 @@
 // What an event that is not done with waits for, and how events end. The transitions between these are in `GroupState+Changes`.
+// What is decided in each of them is in `GroupMachine+Lanes`.
 
 public import DaybookModel
 

@@ -13,9 +13,12 @@ enum OperationError: Error, Hashable, CustomStringConvertible {
 
     var description: String {
         switch self {
-        case .unknownEvent(let place): "There is no open event at offset \(place.offset); it is done, or not yet received"
-        case .notDead(let place): "The event at offset \(place.offset) is no dead letter; redrive the one it is parked behind"
-        case .underWay(let place): "Something is under way with the event at offset \(place.offset); try again when it is over"
+        case .unknownEvent(let place):
+            "There is no open event at offset \(place.offset); it is done, or not yet received"
+        case .notDead(let place):
+            "The event at offset \(place.offset) is no dead letter; redrive the one it is parked behind"
+        case .underWay(let place):
+            "Something is under way with the event at offset \(place.offset); try again when it is over"
         }
     }
 }

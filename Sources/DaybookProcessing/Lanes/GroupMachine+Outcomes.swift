@@ -1,4 +1,5 @@
 // What follows from the end of an attempt: success, another attempt, a question to the target, or a dead letter.
+// What each class of effects allows is in `EffectClass`.
 
 internal import DaybookModel
 

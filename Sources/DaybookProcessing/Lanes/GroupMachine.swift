@@ -61,6 +61,8 @@ struct GroupMachine: Sendable {
     var timeouts = MomentQueue<Attempt>()
     var intended: [Attempt] = []
     var isStopping = false
+    /// Nothing is taken up any more: the process is to end.
+    var isDraining = false
     var nextToken: UInt64 = 1
     /// Attempts at events below these offsets may have been made by a process that died, at `lastLife` at the latest that is known.
     var doubtBelow: [Int32: Offset] = [:]
@@ -86,6 +88,8 @@ struct GroupMachine: Sendable {
     /// Nothing is under way, neither to a downstream nor to the journal.
     var isIdle: Bool { flights.isEmpty && pending.isEmpty }
 
+    private var isAtWork: Bool { state.stop == nil && !isStopping && !isDraining }
+
     /// When `decide` should be called again although nothing else has happened; nil for never.
     private(set) var nextMoment: Timestamp?
 
@@ -99,6 +103,11 @@ struct GroupMachine: Sendable {
             dirty.append(facts.lane)
         }
         return received
+    }
+
+    /// Takes note that there is no event between the last one received and `offset`.
+    mutating func receiveNothing(_ partition: Int32, before offset: Offset) {
+        state.receiveNothing(partition, before: offset)
     }
 
     /// A record that was to be loaded is at hand.
@@ -155,7 +164,7 @@ struct GroupMachine: Sendable {
         expire(at: now, &actions)
         for attempt in intended { begin(attempt, at: now, &actions) }
         intended = []
-        if state.stop == nil, !isStopping {
+        if isAtWork {
             while let lane = timers.popDue(at: now) { dirty.append(lane) }
             let lanes = dirty
             dirty = []
@@ -163,7 +172,7 @@ struct GroupMachine: Sendable {
             considerStopping(&actions)
         }
         var moments: [Timestamp] = []
-        if state.stop == nil, !isStopping {
+        if isAtWork {
             moments = dispatch(at: now, &actions)
             if let first = timers.first { moments.append(first) }
         }

@@ -1,4 +1,5 @@
 // What a processor's configuration comes to for decisions: no handlers, no names of types, nothing that runs.
+// The configuration itself is `ProcessorConfiguration`.
 
 /// What becomes of the events behind a dead one in its lane.
 public enum LanePolicy: Hashable, Sendable {

@@ -1,4 +1,5 @@
 // What each entry of the journal does to a group: the transitions of its events. The same function at work and after a restart.
+// What is written at all is decided in `GroupMachine`.
 
 internal import DaybookModel
 
@@ -24,7 +25,9 @@ extension GroupState {
         case .opened: wasClosed = false
         case .closed: wasClosed = true
         case .partition(let number, let topicPartition, let from):
-            guard Int(number) == partitions.count, numbers[topicPartition] == nil else { throw .invalidPartition(number) }
+            guard Int(number) == partitions.count, numbers[topicPartition] == nil else {
+                throw .invalidPartition(number)
+            }
             numbers[topicPartition] = number
             partitions.append(
                 PartitionProgress(topicPartition: topicPartition, next: from, done: OffsetRanges(floor: from)))
@@ -62,7 +65,9 @@ extension GroupState {
         let lane = event.facts.lane
         if event.status.isAside {
             // Only a person brings an end to what was set aside.
-            guard case .skipped(.decided) = change else { throw .impossible(place, "changes although it was set aside") }
+            guard case .skipped(.decided) = change else {
+                throw .impossible(place, "changes although it was set aside")
+            }
             skipAside(place, event)
             return lane
         }

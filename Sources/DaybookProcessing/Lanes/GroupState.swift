@@ -128,13 +128,14 @@ struct GroupState: Sendable {
         return .new
     }
 
-    /// Takes note that there are no events at these offsets. Offsets of which something is known stay as they are.
-    mutating func receiveNothing(_ partition: Int32, _ offsets: Range<Offset>) {
+    /// Takes note that there is no event between the last one received and `offset`: compaction, an aborted transaction or retention
+    /// has left nothing there.
+    mutating func receiveNothing(_ partition: Int32, before offset: Offset) {
         let number = Int(partition)
-        let start = max(offsets.lowerBound, partitions[number].next)
-        guard start < offsets.upperBound else { return }
-        partitions[number].done.insert(start..<offsets.upperBound)
-        partitions[number].next = offsets.upperBound
+        let next = partitions[number].next
+        guard next < offset else { return }
+        partitions[number].done.insert(next..<offset)
+        partitions[number].next = offset
     }
 }
 

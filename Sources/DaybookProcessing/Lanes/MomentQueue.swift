@@ -1,4 +1,5 @@
 // Things to come back to at given moments, the earliest first; and places in the order in which they came.
+// They hold what `GroupMachine` waits for.
 
 internal import DaybookModel
 

@@ -1,4 +1,5 @@
 // Which offsets of a partition are done: everything below one offset, and ranges behind it, as many as there are.
+// Which offsets these are is known by `GroupState`.
 
 internal import DaybookModel
 

@@ -1,4 +1,5 @@
 // Where an event stands, and which sequence it belongs to: the names that journals and lanes use.
+// What is known about them is in `GroupState`.
 
 public import DaybookModel
 

@@ -1,4 +1,5 @@
 // How a processor works: what it reads, how much of it at once, what it does with what fails. Handlers are its routes.
+// What decisions are made by is `GroupRules`.
 
 public import DaybookModel
 

@@ -1,4 +1,5 @@
 // Which events a handler gets, and what its call does to the world. Routes are tried in the order in which they were given.
+// What follows from what a handler does is decided in `GroupMachine`.
 
 public import DaybookModel
 

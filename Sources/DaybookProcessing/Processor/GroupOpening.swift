@@ -1,0 +1,138 @@
+// How a group comes to be after a start: the newest snapshot, the pages behind it, and the records that they are about, put together
+// by the same functions as at work. Then the group is taken over: whoever had it before is refused from there on.
+
+internal import Daybook
+internal import DaybookModel
+internal import DaybookRecords
+
+/// A group that has been taken over.
+struct OpenedGroup: Sendable {
+    let daybook: Daybook
+    let configuration: ProcessorConfiguration
+    let routes: [Route]
+    let journal: Journal
+    let machine: GroupMachine
+    let journalNext: Offset
+    let entriesCount: Int
+    let openedElapsed: Duration
+
+    init(_ daybook: Daybook, _ configuration: ProcessorConfiguration, _ routes: [Route]) async throws {
+        self.daybook = daybook
+        self.configuration = configuration
+        self.routes = routes
+        journal = try await daybook.journal(configuration.group)
+        let contents = try await JournalContents(journal, of: daybook)
+        var state = GroupState(effectsCapacity: configuration.rememberedEffects)
+        if let snapshot = contents.snapshot {
+            do throws(JournalBytesError) {
+                state = try GroupSnapshot.state(snapshot, effectsCapacity: configuration.rememberedEffects)
+            } catch {
+                throw ProcessingError(.damagedJournal, "The snapshot of the group cannot be read: \(error)")
+            }
+        }
+        let reading = RecordsAgain(daybook, configuration, routes)
+        for page in contents.pages { try await reading.apply(page, to: &state) }
+        let (lastLife, wasClosed) = (state.lastTime, state.wasClosed)
+
+        // What was read again only to understand the journal is read once more, for its records.
+        for number in state.partitions.indices { state.partitions[number].next = state.partitions[number].committed }
+        var entries: [JournalEntry] = [.opened]
+        for topic in configuration.topics {
+            for topicPartition in try daybook.topic(topic).partitions where state.numbers[topicPartition] == nil {
+                let start = try await daybook.offsets(topicPartition).logStartOffset
+                let number = Int32(state.partitions.count + entries.count - 1)
+                entries.append(.partition(number: number, topicPartition, from: start))
+            }
+        }
+        let now = state.now(daybook.now)
+        let page = JournalPage(epoch: state.epoch + 1, time: now, entries: entries)
+        do { journalNext = try await journal.append([page.encoded()], expecting: contents.next) } catch {
+            throw GroupWorker.fenced(error)
+        }
+        var machine = GroupMachine(state, Self.rules(configuration, routes))
+        machine.opened = now
+        if !wasClosed {
+            machine.lastLife = lastLife
+            for (number, partition) in state.partitions.enumerated() {
+                machine.doubtBelow[Int32(number)] = try await daybook.offsets(partition.topicPartition).highWatermark
+            }
+        }
+        try machine.apply(page)
+        self.machine = machine
+        entriesCount = contents.pages.reduce(0) { $0 + $1.entries.count }
+        openedElapsed = daybook.elapsed
+    }
+
+    private static func rules(_ configuration: ProcessorConfiguration, _ routes: [Route]) -> GroupRules {
+        var downstreams: [Downstream] = []
+        let rules = routes.map { route in
+            let number = downstreams.firstIndex { $0.name == route.downstream.name } ?? downstreams.count
+            if number == downstreams.count { downstreams.append(route.downstream) }
+            return RouteRule(downstream: number, effect: route.effect.rule)
+        }
+        return GroupRules(
+            routes: rules, downstreams: downstreams, gate: configuration.revisionGate,
+            lanePolicy: configuration.lanePolicy, deadLetterLimit: configuration.deadLetterLimit,
+            parkedLimit: configuration.parkedLimit, seed: configuration.seed)
+    }
+}
+
+/// Receives again the records that a journal's pages are about, as far as each page needs them.
+private struct RecordsAgain {
+    let daybook: Daybook
+    let configuration: ProcessorConfiguration
+    let routes: [Route]
+
+    init(_ daybook: Daybook, _ configuration: ProcessorConfiguration, _ routes: [Route]) {
+        self.daybook = daybook
+        self.configuration = configuration
+        self.routes = routes
+    }
+
+    func apply(_ page: JournalPage, to state: inout GroupState) async throws {
+        var ends: [Int32: Offset] = [:]
+        for entry in page.entries {
+            switch entry {
+            case .succeeded(let partition, let offsets):
+                ends[partition] = max(ends[partition] ?? .zero, offsets.upperBound)
+            case .changed(let place, _):
+                ends[place.partition] = max(ends[place.partition] ?? .zero, place.offset.advanced(by: 1))
+            default: break
+            }
+        }
+        // Pages of an epoch that was over when they came do nothing, and may be about anything.
+        if page.entries.first != .opened, page.epoch != state.epoch { ends = [:] }
+        for (partition, end) in ends { try await receive(partition, upTo: end, &state) }
+        do throws(FoldError) { _ = try state.apply(page) } catch {
+            throw ProcessingError(.damagedJournal, "The group's journal contradicts itself: \(error)")
+        }
+    }
+
+    private func receive(_ partition: Int32, upTo end: Offset, _ state: inout GroupState) async throws {
+        guard state.partitions.indices.contains(Int(partition)) else {
+            throw ProcessingError(.damagedJournal, "The group's journal names no partition \(partition)")
+        }
+        let topicPartition = state.partitions[Int(partition)].topicPartition
+        while state.partitions[Int(partition)].next < end {
+            let next = state.partitions[Int(partition)].next
+            guard next < (try await daybook.offsets(topicPartition).lastStableOffset) else {
+                throw ProcessingError(
+                    .diverged,
+                    "The journal of the group tells of events up to offset \(end), but the log of \(topicPartition) ends at "
+                        + "\(next): records that had been handled are gone. Nothing is dispatched; restore the log, or "
+                        + "reconcile and start a new group",
+                    place: EventPlace(topicPartition, next))
+            }
+            let result = try await daybook.read(topicPartition, from: next)
+            for batch in result.batches {
+                try batch.forEach { view in
+                    guard view.offset >= next else { return }
+                    state.receiveNothing(partition, before: view.offset)
+                    let place = Place(partition, view.offset)
+                    _ = state.receive(place, ReadEvent(view.record(), at: place, configuration, routes).facts)
+                }
+            }
+            state.receiveNothing(partition, before: result.nextOffset)
+        }
+    }
+}

@@ -1,0 +1,125 @@
+// Writing the journal: what was decided while a page was being written goes into the next one, so that one flush serves everything
+// that happened meanwhile. What is durable is applied, and only then counts.
+
+internal import Daybook
+internal import DaybookModel
+
+extension GroupWorker {
+    /// Starts writing what there is to write, unless that is under way.
+    func write() {
+        guard !isWriting, !entries.isEmpty, failure == nil else { return }
+        isWriting = true
+        _ = spawn { await self.writePages() }
+    }
+
+    private func writePages() async {
+        do {
+            while !entries.isEmpty, failure == nil {
+                let page = JournalPage(epoch: machine.state.epoch, time: now, gathering: entries)
+                let waiters = writeWaiters
+                (entries, writeWaiters) = ([], [])
+                do { journalNext = try await journal.append([page.encoded()], expecting: journalNext) } catch {
+                    for waiter in waiters { waiter.resume(throwing: Self.fenced(error)) }
+                    throw Self.fenced(error)
+                }
+                try machine.apply(page)
+                forgetRecords(of: page)
+                entriesSinceSnapshot += page.entries.count
+                for waiter in waiters { waiter.resume() }
+                pump()
+                try await writeSnapshotIfDue()
+                scheduleCommit()
+            }
+            isWriting = false
+        } catch {
+            isWriting = false
+            fail(error)
+        }
+        resumeIfEnded()
+    }
+
+    static func fenced(_ error: any Error) -> any Error {
+        guard let error = error as? DaybookError, error.code == .offsetConflict else { return error }
+        return ProcessingError(
+            .fenced, "Another processor has taken the group over; what this one still had under way does not count")
+    }
+
+    private func forgetRecords(of page: JournalPage) {
+        for entry in page.entries {
+            switch entry {
+            case .succeeded(let partition, let offsets):
+                for number in offsets.lowerBound.rawValue..<offsets.upperBound.rawValue {
+                    forget(Place(partition, Offset(number)))
+                }
+            case .changed(let place, _): forget(place)
+            default: break
+            }
+        }
+    }
+
+    /// Writes an entry that somebody asked for, and returns when it is durable and applied.
+    func writeDurably(_ entry: JournalEntry) async throws {
+        if let failure { throw failure }
+        entries.append(entry)
+        try await withCheckedThrowingContinuation { continuation in
+            writeWaiters.append(continuation)
+            write()
+        }
+    }
+
+    // MARK: snapshots
+
+    /// A snapshot costs as much as the state is large, so a large state has fewer of them.
+    private func writeSnapshotIfDue() async throws {
+        let interval = max(configuration.snapshotInterval, machine.state.effects.count / 2)
+        guard entriesSinceSnapshot >= interval else { return }
+        let start = journalNext
+        do {
+            for part in GroupSnapshot.parts(machine.state) {
+                journalNext = try await journal.append([part], expecting: journalNext)
+            }
+        } catch { throw Self.fenced(error) }
+        entriesSinceSnapshot = 0
+        // Only now that the last part is durable may the rest go.
+        try await journal.forget(before: start)
+    }
+
+    // MARK: the committed offset
+
+    /// Tells other tools how far the group has come, at most once a second.
+    private func scheduleCommit() {
+        guard !isCommitDue else { return }
+        isCommitDue = true
+        daybook.schedule(after: .seconds(1)) { [weak self] in
+            guard let self else { return }
+            _ = Task(executorPreference: self.daybook.taskExecutor) { await self.commitIfDue() }
+        }
+    }
+
+    private func commitIfDue() async {
+        isCommitDue = false
+        if isStopping || failure != nil { return }
+        // The journal is the truth; what other tools see may be a little older, and the next commit says it again.
+        do { try await commit() } catch {}
+    }
+
+    func commit() async throws {
+        var changed: [TopicPartition: OffsetCommit] = [:]
+        for partition in machine.state.partitions where committed[partition.topicPartition] != partition.committed {
+            changed[partition.topicPartition] = OffsetCommit(partition.committed)
+        }
+        if changed.isEmpty { return }
+        try await daybook.commit(group: configuration.group, offsets: changed)
+        for (topicPartition, commit) in changed { committed[topicPartition] = commit.offset }
+    }
+
+    /// The last words: nothing is under way. A process that starts next need not doubt anything.
+    func finish() async throws {
+        let page = JournalPage(epoch: machine.state.epoch, time: now, entries: [.closed])
+        do { journalNext = try await journal.append([page.encoded()], expecting: journalNext) } catch {
+            throw Self.fenced(error)
+        }
+        try machine.apply(page)
+        try await commit()
+    }
+}
