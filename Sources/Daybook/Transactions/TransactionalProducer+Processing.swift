@@ -59,7 +59,7 @@ extension TransactionalProducer {
         for batch in batches where places[batch.topicPartition] == nil {
             places[batch.topicPartition] = batch.firstOffset
         }
-        for (topicPartition, offset) in places {
+        for (topicPartition, offset) in places.sorted(by: { $0.key < $1.key }) {
             // A partition that is not the consumer's any more is somebody else's to read again; a closed one is read by nobody.
             do { try await consumer.seek(topicPartition, to: .offset(offset)) } catch {}
         }
