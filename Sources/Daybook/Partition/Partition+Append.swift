@@ -26,21 +26,37 @@ enum PartitionRequest: Sendable {
     case mark(MarkRequest)
     /// Answered when everything that was in the queue before is durable, or the partition has failed.
     case settle(@Sendable (DaybookError?) -> Void)
+
+    /// Whether somebody waits for the disk.
+    fileprivate var needsFlush: Bool {
+        switch self {
+        case .append(let request): request.durability == .durable
+        case .mark, .settle: true
+        }
+    }
 }
 
 extension Partition {
     /// Hands over a request. Does not block. What is handed over is done in the order of these calls.
-    func submit(_ request: PartitionRequest) {
-        let mustStart = inbox.withLock { inbox in
-            inbox.requests.append(request)
-            defer { inbox.isDraining = true }
-            return !inbox.isDraining
-        }
-        if mustStart { services.io.submit { self.drain() } }
-    }
+    func submit(_ request: PartitionRequest) { submit(CollectionOfOne(request)) }
 
     /// Hands over a batch.
     func submit(_ request: AppendRequest) { submit(.append(request)) }
+
+    /// Hands over requests, one behind the other.
+    func submit(_ requests: some Collection<PartitionRequest>) {
+        let mustStart = inbox.withLock { inbox in
+            inbox.requests.append(contentsOf: requests)
+            defer { inbox.isDraining = true }
+            return !inbox.isDraining
+        }
+        guard mustStart else { return }
+        // A thread that has just flushed goes on with what follows from that. A flush that is sure to come may as well be done by
+        // the thread that appends, as long as no append waits for somebody else's flush because of that.
+        if services.flushers.follow(with: { self.drain() }) { return }
+        if requests.contains(where: \.needsFlush), services.flushers.submitIfIdle({ self.drain() }) { return }
+        services.io.submit { self.drain() }
+    }
 
     private func drain() {
         // A few rounds, then others get their turn on this thread.

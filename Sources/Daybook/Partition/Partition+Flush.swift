@@ -13,7 +13,7 @@ extension Partition {
             defer { state.isFlushing = true }
             return !state.isFlushing
         }
-        if mustStart { services.flushers.submit { self.flushLoop() } }
+        if mustStart { services.flushers.proceed { self.flushOnFlusher() } }
     }
 
     /// Sees to it that what has been appended is flushed before long, whoever waits for it or not.
@@ -27,11 +27,14 @@ extension Partition {
         }
     }
 
-    /// Flushes until nobody waits. `isFlushing` is set by the caller and cleared here.
-    private func flushLoop() {
+    /// Flushes, again and again until nobody waits. `isFlushing` is set by the caller and cleared here.
+    ///
+    /// Each time is a job of its own, so that what the answers have led to on this thread comes in between.
+    private func flushOnFlusher() {
+        let goesOn = flushOnce(here: true)
         // Published between flushes too: senders that never pause must not keep readers elsewhere in the past.
-        while flushOnce(here: true) { publishWatermark() }
         publishWatermark()
+        if goesOn { services.flushers.proceed { self.flushOnFlusher() } }
     }
 
     /// One flush; returns whether there is reason for another one. `here`: readers may be woken on this thread.
@@ -103,7 +106,7 @@ extension Partition {
         // Nobody is flushing: this thread can, and saves two changes of threads. It flushes once; whoever came meanwhile is
         // served by the flushers.
         if isOurs {
-            if flushOnce(here: false) { services.flushers.submit { self.flushLoop() } }
+            if flushOnce(here: false) { services.flushers.submit { self.flushOnFlusher() } }
             publishWatermark()
         }
         let failure = BlockingAnswer<DaybookError?>()

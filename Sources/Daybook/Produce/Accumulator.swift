@@ -111,10 +111,7 @@ final class Accumulator: Sendable {
     /// Hands over what there is; `completion` is called once, when everything handed over before is durable or refused. What
     /// was refused is told to the transaction itself.
     func settle(_ completion: @escaping @Sendable (DaybookError?) -> Void) {
-        state.withLock { state in
-            handOver(&state)
-            partition.submit(.settle(completion))
-        }
+        state.withLock { handOver(&$0, followedBy: .settle(completion)) }
     }
 
     /// Forgets what has not been handed over of a transaction that is over.
@@ -185,9 +182,13 @@ final class Accumulator: Sendable {
         if isOurs { sticky.leave(partition.topicPartition.partition) }
     }
 
-    /// Seals the batch being filled, if there is one, and submits it. Under the lock, so that batches stay in order.
-    private func handOver(_ state: inout State) {
-        guard !state.builder.isEmpty else { return }
+    /// Seals the batch being filled, if there is one, and submits it, with `next` behind it. Under the lock, so that batches stay
+    /// in order.
+    private func handOver(_ state: inout State, followedBy next: PartitionRequest? = nil) {
+        guard !state.builder.isEmpty else {
+            if let next { partition.submit(next) }
+            return
+        }
         let number = state.batchNumber
         let awaited = state.awaited
         let reserved = state.reserved
@@ -213,9 +214,10 @@ final class Accumulator: Sendable {
                 // Records of a transaction become durable together, before it is committed.
                 batch: batch, durability: scope == nil ? shared.configuration.durability : .osCache, run: place?.run
             ) { completion($0, bytes) }
-            partition.submit(request)
+            if let next { partition.submit([.append(request), next]) } else { partition.submit(request) }
         } catch {
             scope?.fail(error)
+            if let next { partition.submit(next) }
             // Nobody behind it has to suffer for that: the log would never take it.
             if let place { state.sequences.giveBack(place) }
             // Not under the lock, which the answer takes again.

@@ -132,6 +132,11 @@ final class WorkerPool: Sendable {
                 return job
             }
         }
+
+        func append(_ job: @escaping Job) {
+            jobs.append(job)
+            if sleeping > 0 { monitor.wakeOne() }
+        }
     }
 
     /// `threads` threads of its own, or none where an executor runs the jobs.
@@ -140,7 +145,12 @@ final class WorkerPool: Sendable {
         self.queue = queue
         self.executor = executor
         if executor != nil { return }
-        for _ in 0..<threads { startThread { while let job = queue.next() { job() } } }
+        for _ in 0..<threads {
+            startThread {
+                let following = FollowingJob(of: ObjectIdentifier(queue))
+                following.withCurrent { while let job = following.take() ?? queue.next() { job() } }
+            }
+        }
     }
 
     deinit { stop() }
@@ -148,11 +158,34 @@ final class WorkerPool: Sendable {
     /// Hands a job to the next free thread. Amortised O(1).
     func submit(_ job: @escaping Job) {
         if let executor { return executor.submit(job) }
-        queue.monitor.withLock {
-            queue.jobs.append(job)
-            if queue.sleeping > 0 { queue.monitor.wakeOne() }
+        queue.monitor.withLock { queue.append(job) }
+    }
+
+    /// Hands a job to a thread that has nothing to do; false when there is none, and the job is still the caller's.
+    func submitIfIdle(_ job: @escaping Job) -> Bool {
+        if executor != nil { return false }
+        return queue.monitor.withLock {
+            guard queue.sleeping > queue.jobs.count - queue.head else { return false }
+            queue.append(job)
+            return true
         }
     }
+
+    /// Has this thread run a job as soon as the one that it runs now is over: nobody need be woken, and what both touch is at
+    /// hand. Returns false, and the job is still the caller's, on any other thread, when there is such a job already, and while
+    /// jobs of others wait for a thread.
+    ///
+    /// For jobs that only go on with what this one has done: until it is over nobody else takes them.
+    func follow(with job: @escaping Job) -> Bool {
+        guard let following = FollowingJob.current, following.pool == ObjectIdentifier(queue), following.isEmpty,
+            queue.monitor.withLock({ queue.head == queue.jobs.count && !queue.isStopped })
+        else { return false }
+        following.put(job)
+        return true
+    }
+
+    /// As `follow`, where that can be; otherwise as `submit`.
+    func proceed(with job: @escaping Job) { if !follow(with: job) { submit(job) } }
 
     /// Runs what has been submitted and ends the threads.
     func stop() {
