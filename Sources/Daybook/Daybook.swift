@@ -15,7 +15,9 @@ public final class Daybook: Sendable {
     /// The data directory.
     public let directory: String
     /// What opening found: torn tails, damage, what was scanned.
-    public let recovery: RecoveryReport
+    public var recovery: RecoveryReport { report.withLock { $0 } }
+    /// Complete when the directory has been opened.
+    let report: Mutex<RecoveryReport>
 
     /// How commands of other processes reach this daybook.
     public let control = Control()
@@ -58,7 +60,7 @@ public final class Daybook: Sendable {
 
     init(_ opened: OpenedDirectory) {
         directory = opened.layout.root.string
-        recovery = opened.report
+        report = Mutex(opened.report)
         configuration = opened.configuration
         layout = opened.layout
         fileSystem = opened.pool.fileSystem

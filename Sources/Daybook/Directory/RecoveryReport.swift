@@ -16,6 +16,9 @@ public struct RecoveryReport: Sendable {
             case corruption
             /// Offsets that were once there and are in no file. Readers get a gap.
             case missing
+            /// A transaction was open whose decision cannot be read: it ends as its marker in another partition says; where there
+            /// is none it is aborted, although it may have been committed.
+            case lostDecision
             /// A derived file was missing or of no use; a writer's open has made it anew.
             case rebuiltSidecar
         }
@@ -41,6 +44,25 @@ public struct RecoveryReport: Sendable {
     /// What was wrong with the topic registry, if anything.
     public internal(set) var registryNote: String?
     public internal(set) var duration: Duration = .zero
+
+    /// Adds transactions that ended without a decision where there should have been one. `isDamaged`: some states of transactions
+    /// cannot be read.
+    mutating func add(_ plan: TransactionRecoveryPlan, isDamaged: Bool) {
+        for mark in plan.marks where mark.transactionalID == nil {
+            let which = "the transaction of producer \(mark.producer.rawValue) that was open"
+            let text: String
+            if let witness = mark.witness {
+                text = "\(which) is committed, as it is in \(witness), although the decision is not there any more"
+            } else if isDamaged {
+                text =
+                    "\(which) is aborted, because no decision can be read; some states of transactions are damaged, and it may have "
+                    + "been decided otherwise"
+            } else {
+                continue
+            }
+            findings.append(Finding(topicPartition: mark.topicPartition, kind: .lostDecision, description: text))
+        }
+    }
 
     /// Adds what one partition's recovery found. Opened for reading, nothing was changed: a writer's open will do that.
     mutating func add(_ partition: PartitionRecovery, isReadOnly: Bool) {

@@ -107,6 +107,7 @@ extension Daybook {
                 report.note(first, .failure, "\(error)")
             }
         }
+        expireTransactionalIDs(&report)
         configuration.observer?.didKeepHouse(report)
         return report
     }

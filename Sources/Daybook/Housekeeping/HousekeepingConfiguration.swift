@@ -20,6 +20,9 @@ public struct HousekeepingConfiguration: Sendable, Hashable {
     /// long: Kafka's `offsets.retention.ms`, but off unless set. A group that reads rarely, or stands still because nothing
     /// comes, must not lose its place.
     public var offsetsRetention: Duration?
+    /// A transactional id that nobody has used for so long is forgotten: Kafka's `transactional.id.expiration.ms`. A producer of
+    /// that id which is still there is fenced; whoever makes another one begins with a producer id of its own. Nil: never.
+    public var transactionalIDExpiration: Duration? = .seconds(7 * 24 * 3600)
     /// For so long after opening nothing is deleted for its age: a machine's clock may be set only some time after it has
     /// started.
     public var settlingTime: Duration = .seconds(600)
@@ -29,12 +32,13 @@ public struct HousekeepingConfiguration: Sendable, Hashable {
     func validated() throws(DaybookError) -> HousekeepingConfiguration {
         guard interval > .zero, compactionMemory.rawValue > 0, bytesPerSecond.map({ $0.rawValue > 0 }) ?? true,
             scrubInterval.map({ $0 > .zero }) ?? true, offsetsRetention.map({ $0 > .zero }) ?? true,
+            transactionalIDExpiration.map({ $0 > .zero }) ?? true,
             settlingTime >= .zero
         else {
             throw DaybookError(
                 .invalidConfiguration,
-                "interval, compactionMemory, bytesPerSecond, scrubInterval and offsetsRetention of housekeeping must be more "
-                    + "than nothing, and settlingTime not negative")
+                "interval, compactionMemory, bytesPerSecond, scrubInterval, offsetsRetention and transactionalIDExpiration of "
+                    + "housekeeping must be more than nothing, and settlingTime not negative")
         }
         return self
     }

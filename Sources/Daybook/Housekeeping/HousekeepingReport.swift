@@ -22,6 +22,8 @@ public struct HousekeepingReport: Sendable {
             case holdOverridden
             /// A group that has not been used for long is forgotten, with all that it has committed.
             case offsetsExpired
+            /// Transactional ids that nobody has used for long are forgotten.
+            case transactionalIDsExpired
             /// Something failed; it is tried again in the next pass, and the other partitions go on.
             case failure
         }

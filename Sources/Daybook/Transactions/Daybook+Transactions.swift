@@ -22,9 +22,14 @@ extension Daybook {
         try requireWritable()
         let configuration = try configuration.validated()
         try Self.requireTransactional(id, configuration, timeout)
-        let entry = try await transactionEntry(id)
-        let incarnation = try await entry.admit(timeout: timeout, self)
-        return TransactionalProducer(entry, incarnation, self, configuration)
+        while true {
+            let entry = try await transactionEntry(id)
+            if let incarnation = try await entry.admit(timeout: timeout, self) {
+                return TransactionalProducer(entry, incarnation, self, configuration)
+            }
+            // Forgotten a moment ago.
+            transactions.remove(entry)
+        }
     }
 
     private static func requireTransactional(
@@ -56,7 +61,7 @@ extension Daybook {
         let log = try partition(TopicPartition(topic: topic.name, partition: number))
         let daybook = self
         return try await services.io.run { () throws(DaybookError) in
-            let value = try daybook.transactions.values(log)[id]
+            let value = try daybook.transactions.states(log).values[id]
             return daybook.transactions.add(
                 id, value, log: log, coordinatorEpoch: daybook.leaderEpoch.rawValue
             ) { daybook.highestEpoch(of: $0) }
@@ -79,13 +84,19 @@ extension Daybook {
         let open = partitions.map { ($0.topicPartition, $0.withLog { $0.openTransactions }) }.filter { !$0.1.isEmpty }
         if open.isEmpty { return }
         var values: [String: TransactionLogValue] = [:]
+        var isDamaged = false
         for topicPartition in existingInternalTopic(.transactionState)?.partitions ?? [] {
             let log = try partition(topicPartition)
             let coordinator = transactions
-            let found = try await services.io.run { () throws(DaybookError) in try coordinator.values(log) }
-            values.merge(found) { first, _ in first }
+            let found = try await services.io.run { () throws(DaybookError) in try coordinator.states(log) }
+            values.merge(found.values) { first, _ in first }
+            isDamaged = isDamaged || found.isDamaged
         }
-        let plan = TransactionRecoveryPlan(open: open, values: values)
+        let witnesses = try await services.io.run { () throws(DaybookError) in
+            try TransactionWitness.find(for: open, in: partitions)
+        }
+        let plan = TransactionRecoveryPlan(open: open, values: values, witnesses: witnesses)
+        report.withLock { $0.add(plan, isDamaged: isDamaged) }
         let left = await write(plan.marks)
         let decided = Set(plan.marks.compactMap(\.transactionalID))
         transactions.suspend(decided.intersection(left))
@@ -122,7 +133,9 @@ extension Daybook {
         value.partitions = []
         value.lastUpdateTime = services.clock.now()
         let number = InternalTopic.partition(of: id, count: topic.partitionsCount)
-        let partition = state.withLock { $0.partitions[TopicPartition(topic: topic.name, partition: number)] }
+        let topicPartition = TopicPartition(topic: topic.name, partition: number)
+        transactions.complete(id, value, in: topicPartition)
+        let partition = state.withLock { $0.partitions[topicPartition] }
         let batch = TransactionLog.batch(id, value, timestamp: value.lastUpdateTime)
         partition?.submit(AppendRequest(batch: batch, durability: .osCache) { _ in })
     }

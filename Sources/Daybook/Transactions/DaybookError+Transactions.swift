@@ -11,6 +11,13 @@ extension DaybookError {
                 + "or use an id of its own")
     }
 
+    static func transactionalIDExpired(_ id: String) -> DaybookError {
+        DaybookError(
+            .producerFenced,
+            "Nobody has used the transactional id \"\(id)\" for so long that it has been forgotten, and this producer can do nothing "
+                + "any more; make another one, or have ids kept for longer (transactionalIDExpiration)")
+    }
+
     static func transactionEnded(_ id: String) -> DaybookError {
         DaybookError(
             .transactionEnded, "This transaction of \"\(id)\" has been committed or aborted already; begin another one")

@@ -6,12 +6,13 @@ internal import Synchronization
 
 /// The coordinator of transactions. Thread-safe.
 final class TransactionCoordinator: Sendable {
-    private let state = Mutex(State())
+    let state = Mutex(State())
 
-    private struct State {
+    struct State {
         var entries: [String: TransactionEntry] = [:]
-        /// What the internal topic says of the ids of a partition, once it has been read.
-        var values: [TopicPartition: [String: TransactionLogValue]] = [:]
+        /// What the internal topic said of the ids of a partition when it was first read; without those that have been forgotten
+        /// since, and with those that opening has completed.
+        var states: [TopicPartition: TransactionStates] = [:]
         /// Ids whose last decision could not be carried out by opening.
         var suspended: Set<String> = []
         var isClosing = false
@@ -23,11 +24,25 @@ final class TransactionCoordinator: Sendable {
     var entries: [TransactionEntry] { state.withLock { $0.entries }.sorted { $0.key < $1.key }.map(\.value) }
 
     /// What a partition of the internal topic says. Blocks the first time.
-    func values(_ partition: Partition) throws(DaybookError) -> [String: TransactionLogValue] {
-        if let known = state.withLock({ $0.values[partition.topicPartition] }) { return known }
-        let values = try TransactionLog.read(partition)
-        state.withLock { $0.values[partition.topicPartition] = values }
-        return values
+    func states(_ partition: Partition) throws(DaybookError) -> TransactionStates {
+        if let known = state.withLock({ $0.states[partition.topicPartition] }) { return known }
+        let states = try TransactionLog.read(partition)
+        return state.withLock { state in
+            // Another thread may have been quicker, and an id been forgotten since.
+            if let known = state.states[partition.topicPartition] { return known }
+            state.states[partition.topicPartition] = states
+            return states
+        }
+    }
+
+    /// Opening has carried out a decision of an id that nobody has used in this incarnation.
+    func complete(_ id: String, _ value: TransactionLogValue, in topicPartition: TopicPartition) {
+        state.withLock { $0.states[topicPartition]?.values[id] = value }
+    }
+
+    /// Forgets an entry that has expired, so that the next one who wants the id gets another.
+    func remove(_ entry: TransactionEntry) {
+        state.withLock { if $0.entries[entry.id] === entry { $0.entries[entry.id] = nil } }
     }
 
     /// The decisions of these ids could not be carried out: nobody uses them before the directory is opened again.

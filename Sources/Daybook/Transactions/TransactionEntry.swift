@@ -19,6 +19,8 @@ final class TransactionEntry: Sendable {
         var machine: TransactionStateMachine
         /// The open transaction.
         var scope: TransactionScope?
+        /// When somebody last did something with the id.
+        var lastUse: Timestamp
         /// When the open transaction is given up, on the clock that never jumps.
         var deadline = Duration.zero
         var timeout = Duration.zero
@@ -38,7 +40,7 @@ final class TransactionEntry: Sendable {
         self.id = id
         self.log = log
         self.coordinatorEpoch = coordinatorEpoch
-        state = Mutex(State(machine: machine, isClosing: isClosing))
+        state = Mutex(State(machine: machine, lastUse: log.services.clock.now(), isClosing: isClosing))
     }
 
     private var now: Timestamp { log.services.clock.now() }
@@ -46,14 +48,15 @@ final class TransactionEntry: Sendable {
     // MARK: producers
 
     /// Puts a new producer in the place of the last one, whose open transaction is aborted; returns the number of its
-    /// incarnation. Durable when it returns.
-    func admit(timeout: Duration, _ daybook: Daybook) async throws(DaybookError) -> Int {
+    /// incarnation. Durable when it returns. Nil when the id has been forgotten: the entry is of no use any more.
+    func admit(timeout: Duration, _ daybook: Daybook) async throws(DaybookError) -> Int? {
         var freshID: ProducerID?
         while true {
             try requireOpen()
             let (admission, partitions, fenced) = state.withLock {
                 state -> (TransactionStateMachine.Admission, MarkedPartitions, TransactionScope?) in
                 let fenced = state.scope
+                state.lastUse = now
                 let partitions = giveUp(&state, .producerFenced(id))
                 let admission = state.machine.admit(
                     freshID: freshID, timeout: Int32(clamping: timeout.milliseconds),
@@ -81,7 +84,23 @@ final class TransactionEntry: Sendable {
                 }
             case .wait: try await waitForChange()
             case .suspended: throw .transactionsSuspended(id)
+            case .expired: return nil
             }
+        }
+    }
+
+    /// Whether the id has its states in a partition of the internal topic.
+    func isKept(in partition: Partition) -> Bool { log === partition }
+
+    /// Forgets the id if nobody has used it since `limit` and nothing of it is under way; returns whether that is so.
+    func expire(before limit: Timestamp) -> Bool {
+        state.withLock { state in
+            guard !state.isClosing, state.lastUse < limit, state.scope == nil, state.retriesCount == 0,
+                state.machine.expire()
+            else { return false }
+            // Under the lock: whatever the id's next user writes is behind it.
+            log.submit(TransactionLog.forgetting(id, at: now))
+            return true
         }
     }
 
@@ -100,6 +119,7 @@ final class TransactionEntry: Sendable {
                         transactionalID: id, incarnation: incarnation, number: number, producer: producer, epoch: epoch,
                         began: began)
                     state.deadline = began + state.timeout
+                    state.lastUse = now
                     setTimer(&state)
                 }
                 return (beginning, state.scope)
@@ -112,6 +132,7 @@ final class TransactionEntry: Sendable {
             case (.isOpen, _): throw .transactionOpen(id)
             case (.fenced, _): throw .producerFenced(id)
             case (.suspended, _): throw .transactionsSuspended(id)
+            case (.expired, _): throw .transactionalIDExpired(id)
             }
         }
     }
@@ -217,6 +238,7 @@ final class TransactionEntry: Sendable {
     private func giveUp(_ state: inout State, _ refusal: DaybookError) -> MarkedPartitions {
         guard let scope = state.scope else { return [:] }
         state.scope = nil
+        state.lastUse = now
         return scope.close(refusal).reduce(into: [:]) { $0[$1.partition.topicPartition] = $1 }
     }
 
@@ -309,8 +331,9 @@ final class TransactionEntry: Sendable {
     private func marked(_ topicPartition: TopicPartition, isLeft: Bool) {
         let progress = change { $0.marked(topicPartition, isLeft: isLeft, now: now) }
         guard case .ended(let value?) = progress else { return }
-        // Nothing depends on it: without it the next opening finds that no marker is missing.
-        write(value, appended: { _ in }, durable: { _ in })
+        // Nothing depends on it, nobody waits for it: without it the next opening finds that no marker is missing.
+        let batch = TransactionLog.batch(id, value, timestamp: now)
+        log.submit(AppendRequest(batch: batch, durability: .osCache) { _ in })
     }
 
     // MARK: time

@@ -17,6 +17,8 @@ package struct TransactionRecoveryPlan: Hashable, Sendable {
         package let raisesEpoch: Bool
         /// Whose decision it is; nil where nothing was decided.
         package let transactionalID: String?
+        /// The partition whose marker says how the transaction ends, where no decision does.
+        package let witness: TopicPartition?
     }
 
     /// In the order of partitions and offsets.
@@ -24,9 +26,12 @@ package struct TransactionRecoveryPlan: Hashable, Sendable {
 
     /// Commits what was decided and aborts the rest: transactions that were not decided, and those of producers that no
     /// transactional id knows. `values` are the newest states of all transactional ids.
+    ///
+    /// `witnesses` are markers of the same transactions in other partitions. The decision is durable before the first marker, so a
+    /// marker that commits says what was decided even where damage has taken the decision.
     package init(
         open: [(topicPartition: TopicPartition, transactions: [OpenTransaction])],
-        values: [String: TransactionLogValue]
+        values: [String: TransactionLogValue], witnesses: [TransactionWitness] = []
     ) {
         let decided = values.filter { $0.value.status == .prepareCommit }
         let ids = Dictionary(decided.map { ($0.value.producerID, $0.key) }, uniquingKeysWith: min)
@@ -36,11 +41,13 @@ package struct TransactionRecoveryPlan: Hashable, Sendable {
                     decided[id].flatMap { Self.decides($0, transaction, in: topicPartition) ? id : nil }
                 }
                 let isLast = transaction.epoch == .max
+                let witness =
+                    id != nil || isLast ? nil : witnesses.first { $0.isAbout(transaction) && $0.kind == .commit }
                 marks.append(
                     Mark(
-                        topicPartition: topicPartition, kind: id == nil ? .abort : .commit,
+                        topicPartition: topicPartition, kind: id == nil && witness == nil ? .abort : .commit,
                         producer: transaction.producer, epoch: isLast ? .max : transaction.epoch + 1,
-                        raisesEpoch: !isLast, transactionalID: id))
+                        raisesEpoch: !isLast, transactionalID: id, witness: witness?.topicPartition))
             }
         }
     }

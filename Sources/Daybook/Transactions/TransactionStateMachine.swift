@@ -41,6 +41,8 @@ package struct TransactionStateMachine: Sendable {
         /// knows what it says; or a partition took no marker of a transaction that was decided, and the decision must stay the
         /// last word until it has one.
         case suspended
+        /// Nobody has used it for long, and it has been forgotten: whoever wants the id begins anew (Dead).
+        case expired
     }
 
     /// The last epoch that records may have: the markers behind them have one more.
@@ -71,7 +73,7 @@ package struct TransactionStateMachine: Sendable {
     package var isBusy: Bool {
         switch state {
         case .registering, .deciding, .ending: true
-        case .idle, .open, .suspended: false
+        case .idle, .open, .suspended, .expired: false
         }
     }
 
@@ -89,6 +91,8 @@ package struct TransactionStateMachine: Sendable {
         case wait
         /// Nobody can use the id before the directory has been opened again.
         case suspended
+        /// This is not the id's state any more.
+        case expired
     }
 
     /// Lets a new producer in. `partitions` are those of the open transaction, which is given up; none when none is open.
@@ -101,6 +105,7 @@ package struct TransactionStateMachine: Sendable {
             return .mark(marks)
         case .registering, .deciding, .ending: return .wait
         case .suspended: return .suspended
+        case .expired: return .expired
         case .idle: break
         }
         guard raiseEpoch(freshID) else { return .needsProducerID }
@@ -129,6 +134,13 @@ package struct TransactionStateMachine: Sendable {
         return true
     }
 
+    /// Forgets the id, of which nothing is under way; false, and nothing happens, while something is. Its producers are fenced.
+    package mutating func expire() -> Bool {
+        guard state == .idle else { return false }
+        state = .expired
+        return true
+    }
+
     // MARK: transactions
 
     /// Whether a transaction may begin.
@@ -143,6 +155,7 @@ package struct TransactionStateMachine: Sendable {
         case isOpen
         case fenced
         case suspended
+        case expired
     }
 
     /// Begins a transaction of an incarnation.
@@ -152,6 +165,7 @@ package struct TransactionStateMachine: Sendable {
         case .open: return .isOpen
         case .registering, .deciding, .ending: return .wait
         case .suspended: return .suspended
+        case .expired: return .expired
         case .idle: break
         }
         if epoch > Self.lastEpoch {

@@ -90,6 +90,7 @@ extension Daybook {
                 return try await group.reduce(into: []) { $0 += $1 }
             }
             for part in parts { report.add(part) }
+            report.transactions.compare(&report)
             let sums = report.segments
             report.add(
                 try await workers.run { () throws in

@@ -109,6 +109,7 @@ struct SegmentVerification {
                     + (marker.copy.isEmpty ? "no file" : marker.copy))
             return
         }
+        report.transactions.note(header, bytes, in: name)
         do {
             try decoder.forEachRecord(in: bytes, header) { _ in }
         } catch {

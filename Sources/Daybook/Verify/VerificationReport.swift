@@ -26,6 +26,8 @@ public struct VerificationReport: Sendable {
             case checkpoint
             case registry
             case state
+            /// A transaction is committed in one partition and aborted in another: its decision was lost in between.
+            case transaction
             /// A snapshot is not what its manifest says.
             case manifest
         }
@@ -75,6 +77,8 @@ public struct VerificationReport: Sendable {
 
     /// The segments that were read, by their files; for the comparison with a snapshot's manifest.
     var segments: [String: SegmentSum] = [:]
+    /// How transactions ended, for the comparison of partitions.
+    var transactions = TransactionVerification()
 
     /// Whether there are no findings.
     public var isClean: Bool { findings.isEmpty }
@@ -109,6 +113,7 @@ public struct VerificationReport: Sendable {
     mutating func add(_ part: VerificationReport) {
         findings += part.findings
         segments.merge(part.segments) { first, _ in first }
+        transactions.add(part.transactions)
         notes += part.notes
         segmentsCount += part.segmentsCount
         batchesCount += part.batchesCount
