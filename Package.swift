@@ -19,6 +19,7 @@ let package = Package(
         .library(name: "DaybookServices", targets: ["DaybookServices"]),
         .library(name: "DaybookTesting", targets: ["DaybookTesting"]),
         .executable(name: "daybook", targets: ["DaybookCLI"]),
+        .executable(name: "ingestion-example", targets: ["IngestionExample"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -66,6 +67,13 @@ let package = Package(
             dependencies: [
                 "Daybook", "DaybookFiles", "DaybookStorage", "DaybookTesting", "DaybookText", argumentParser, histogram,
                 system,
+            ]),
+
+        .executableTarget(
+            name: "IngestionExample",
+            dependencies: [
+                "Daybook", "DaybookServices", lifecycle, logging,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]),
 
         .testTarget(name: "DaybookModelTests", dependencies: ["DaybookModel"]),

@@ -11,8 +11,9 @@ final class RunningCommand {
     private let errors = Pipe()
     private var unread = Data()
 
-    init(_ arguments: [String], data: String) throws {
-        process.executableURL = Command.binary
+    /// `program` is one of those that were built together with this test.
+    init(_ arguments: [String], data: String, program: String = "daybook") throws {
+        process.executableURL = Command.binary.deletingLastPathComponent().appending(path: program)
         process.arguments = arguments
         process.environment = Command.inherited.merging(["DAYBOOK_DATA": data]) { $1 }
         process.standardInput = input
@@ -45,6 +46,7 @@ final class RunningCommand {
     func closeOutput() throws { try output.fileHandleForReading.close() }
     func closeInput() throws { try input.fileHandleForWriting.close() }
     var processIdentifier: Int32 { process.processIdentifier }
+    func terminate() { process.terminate() }
     func interrupt() { process.interrupt() }
     func kill() { Foundation.kill(process.processIdentifier, SIGKILL) }
 

@@ -10,7 +10,7 @@ struct ExportRow {
     let time: Timestamp
 }
 
-/// What a program that reads keeps of its own, for as long as there are no consumer groups.
+/// What a program keeps that has its own place for how far it has come.
 struct Checkpoint: Equatable {
     var nextOffset: Offset
     var epoch: LeaderEpoch
@@ -29,6 +29,30 @@ func sendAndReadBack(in directory: String) async throws {
         }
     }
     try await daybook.close()
+}
+// end
+
+// sample GettingStarted
+func takeOrders(in directory: String) async throws -> [String] {
+    let daybook = try await Daybook.open(directory)
+    if daybook.topics.isEmpty { try await daybook.createTopic("orders", partitions: 8) }
+
+    let producer = try daybook.makeProducer()
+    for number in 1...3 {
+        let order = Record(key: "SO-\(number)", value: #"{"total":12}"#)
+        _ = try await producer.send(order, to: "orders")  // durable when it returns
+    }
+
+    let consumer = try await daybook.makeConsumer(group: "warehouse", topics: ["orders"])
+    var picked: [String] = []
+    for try await batch in consumer.batches {  // waits without looking, and uses no CPU meanwhile
+        picked += try batch.records().map { String(decoding: $0.key ?? [], as: UTF8.self) }
+        try await consumer.commit(through: batch)  // next time the group goes on behind it
+        if picked.count == 3 { break }
+    }
+    await consumer.close()
+    try await daybook.close()
+    return picked
 }
 // end
 

@@ -16,6 +16,7 @@ import Testing
         ("ServicesAndObservability", "DaybookServicesTests/ServiceSamples"),
         ("OperatingOffsets", "DaybookTests/DocumentationSamples"),
         ("ExactlyOnce", "DaybookTests/Transactions/TransactionSamples"),
+        ("ConsumingWithGroups", "DaybookTests/GroupSamples"), ("ChoosingDurability", "DaybookTests/DurabilitySamples"),
     ])
     func `The Swift code of a document is the code that is compiled and run here`(
         document: String, source: String
@@ -39,6 +40,20 @@ import Testing
             #expect(receipt.offset == 1)
             try await daybook.close()
         }
+    }
+
+    @Test
+    func `The first twenty lines run, and a second time they get only what is new`() async throws {
+        try await withDirectory { directory in
+            let orders: Set = ["SO-1", "SO-2", "SO-3"]
+            for _ in 0..<3 { #expect(try await Set(takeOrders(in: directory + "/data")) == orders) }
+            let daybook = try await Daybook.open(directory + "/data")
+            let committed = try await daybook.committedOffsets(group: "warehouse")
+            #expect(committed.values.reduce(0) { $0 + $1.offset.rawValue } == 9)
+            try await daybook.close()
+        }
+        let article = try Text.document("GettingStarted").fenced("swift")[0].filter { !$0.isEmpty }
+        #expect(article.count <= 22)
     }
 
     @Test

@@ -24,6 +24,9 @@ struct ImportTests {
         "DaybookProcessing": [
             "Daybook", "DaybookModel", "DaybookRecords", "FoundationEssentials", "ServiceLifecycle", "Synchronization",
         ],
+        "IngestionExample": cLibrary.union([
+            "Daybook", "DaybookServices", "Dispatch", "Logging", "ServiceLifecycle", "UnixSignals",
+        ]),
         "DaybookServices": ["Daybook", "Logging", "Metrics", "ServiceLifecycle", "Synchronization", "Tracing"],
         "DaybookTesting": [
             "Daybook", "DaybookCompression", "DaybookFiles", "DaybookModel", "DaybookRecords", "DaybookStorage",

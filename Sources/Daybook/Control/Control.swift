@@ -106,6 +106,7 @@ public final class Control: Sendable {
         handle(DeleteRecords.self)
         handle(ResetOffsets.self)
         handle(DeleteGroup.self)
+        handle(DescribeMembers.self)
         handle(CompactTopic.self)
         handle(ScrubTopics.self)
         handle(FlushTopics.self)

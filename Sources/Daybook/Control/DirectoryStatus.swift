@@ -76,7 +76,7 @@ extension DirectoryStatus.Holder {
     }
 
     /// Who holds the lock, as far as can be seen; nil where nobody does. Blocks.
-    fileprivate static func look(_ layout: DirectoryLayout) throws -> Self? {
+    static func look(_ layout: DirectoryLayout) throws -> Self? {
         guard let lock = try FileOwnership.of(layout.lock) else { return nil }
         let fileSystem = UninterruptedFileSystem(PosixFileSystem())
         for _ in 0..<3 {

@@ -2,7 +2,6 @@
 // in one that has opened the directory for reading.
 
 internal import DaybookModel
-internal import DaybookRecords
 internal import DaybookStorage
 internal import Synchronization
 
@@ -39,29 +38,23 @@ extension Daybook {
         let (entries, stored) = shard.state.withLock {
             ($0.table.entries(of: group) ?? [:], $0.table.metadata(of: group))
         }
-        let live = groupCoordinator.group(group)?.standing
-        if entries.isEmpty, stored == nil, live?.metadata.members.isEmpty ?? true { return nil }
-        let metadata = live?.metadata ?? (isReadOnly ? stored : stored?.withoutThoseOfAnEarlierProcess)
-        let (members, owners) = MemberDescription.all(in: metadata)
+        let standing = standing(of: group, stored: stored)
+        if entries.isEmpty, stored == nil, standing.members.isEmpty { return nil }
         let now = services.clock.now()
         let daybook = self
         let positions = try await services.io.run { () throws(DaybookError) in
             var positions: [GroupPosition] = []
             for (topicPartition, entry) in entries.sorted(by: { $0.key < $1.key }) {
-                positions.append(
-                    try daybook.positionBlocking(topicPartition, entry, member: owners[topicPartition], now: now))
+                positions.append(try daybook.positionBlocking(topicPartition, entry, now: now))
             }
             return positions
         }
-        return GroupDescription(
-            group: group, state: live?.state ?? (members.isEmpty ? .empty : .stable),
-            assignor: members.isEmpty ? nil : metadata?.protocolName, generation: max(0, metadata?.generation ?? 0),
-            members: members, positions: positions)
+        return GroupDescription(standing: standing, positions: positions)
     }
 
     /// Blocks. What is wrong with the place is part of the answer; only a closed daybook and a disk that fails are errors.
     private func positionBlocking(
-        _ topicPartition: TopicPartition, _ entry: OffsetTable.Entry, member: MemberDescription?, now: Timestamp
+        _ topicPartition: TopicPartition, _ entry: OffsetTable.Entry, now: Timestamp
     ) throws(DaybookError) -> GroupPosition {
         let committed = entry.committed
         var (offsets, backlog, problem): (PartitionOffsets?, Backlog?, DaybookError?)
@@ -81,7 +74,7 @@ extension Daybook {
             endOffset: backlog?.limit ?? offsets?.lastStableOffset ?? .zero, lag: backlog?.recordsCount,
             oldestUnprocessed: oldest,
             oldestAge: oldest.map { .milliseconds(max(0, $0.milliseconds(until: now))) },
-            progress: .evaluate(entry.window, waiting: oldest, now: now), member: member, problem: problem)
+            progress: .evaluate(entry.window, waiting: oldest, now: now), problem: problem)
     }
 }
 
@@ -95,33 +88,5 @@ extension Partition {
         } catch {
             throw DaybookError(error, topicPartition)
         }
-    }
-}
-
-extension MemberDescription {
-    /// The members that a group's metadata tells of, and which partitions each of them was assigned. What cannot be read,
-    /// because the group speaks another protocol, has no partitions.
-    fileprivate static func all(in metadata: GroupMetadataValue?) -> (
-        members: [MemberDescription], owners: [TopicPartition: MemberDescription]
-    ) {
-        var (members, owners): ([MemberDescription], [TopicPartition: MemberDescription]) = ([], [:])
-        for member in metadata?.members ?? [] {
-            let assignment = try? ConsumerProtocolAssignment(decoding: KafkaReader(member.assignment))
-            let known = MemberDescription(
-                memberID: member.memberID, instanceID: member.instanceID, clientID: member.clientID,
-                assignment: assignment?.partitions.sorted() ?? [])
-            members.append(known)
-            for topicPartition in known.assignment { owners[topicPartition] = known }
-        }
-        return (members, owners)
-    }
-}
-
-extension GroupMetadataValue {
-    /// The group before anybody of this process has joined it: of the members of an earlier one only static ones may come back.
-    fileprivate var withoutThoseOfAnEarlierProcess: GroupMetadataValue {
-        var value = self
-        value.members.removeAll { $0.sessionTimeout < 0 && $0.instanceID == nil }
-        return value
     }
 }

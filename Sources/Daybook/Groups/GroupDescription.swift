@@ -21,7 +21,7 @@ public struct GroupPosition: Sendable {
     public let oldestAge: Duration?
     public let progress: GroupProgress
     /// The member that has the partition, as the group said when it last assigned its partitions; nil where none has it.
-    public let member: MemberDescription?
+    public internal(set) var member: MemberDescription?
     /// Why the group cannot go on from here: the log has lost the records before this place, or the topic is gone.
     public let problem: DaybookError?
 }
@@ -55,18 +55,29 @@ public struct GroupSummary: Sendable {
 
 /// A group with all its partitions.
 public struct GroupDescription: Sendable {
-    public let group: String
-    /// What the group is doing. A process beside the one with the members knows what was written down last: stable with members,
-    /// or empty.
-    public let state: GroupState
-    /// The assignor that its members have agreed on; nil while it has none.
-    public let assignor: String?
-    /// How often the group has been rebalanced; what earlier generations commit is refused.
-    public let generation: Int32
-    /// Members, as the group said when it last assigned its partitions.
-    public let members: [MemberDescription]
+    /// What the group is doing, and who is in it.
+    public let standing: GroupStanding
     /// In order of topics and partitions.
     public let positions: [GroupPosition]
+
+    init(standing: GroupStanding, positions: [GroupPosition]) {
+        self.standing = standing
+        var owners: [TopicPartition: MemberDescription] = [:]
+        for member in standing.members {
+            for topicPartition in member.assignment { owners[topicPartition] = member }
+        }
+        self.positions = positions.map { position in
+            var position = position
+            position.member = owners[position.topicPartition]
+            return position
+        }
+    }
+
+    public var group: String { standing.group }
+    public var state: GroupState { standing.state }
+    public var assignor: String? { standing.assignor }
+    public var generation: Int32 { standing.generation }
+    public var members: [MemberDescription] { standing.members }
 
     /// The same in short.
     public var summary: GroupSummary {

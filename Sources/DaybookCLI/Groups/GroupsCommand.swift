@@ -26,7 +26,7 @@ struct GroupsList: AsyncParsableCommand {
     @OptionGroup var data: DataOptions
 
     func run() async throws {
-        let groups = try await withReader(try data.directory()) { try await $0.groups() }
+        let groups = try await Daybook.describeGroups(of: try data.directory()).map(\.summary)
         if json { return try StandardStream.output.writeLine(JSONValue.array(groups.map(\.json)).text) }
         guard !groups.isEmpty else { return note("There are no groups: nothing has been committed yet.") }
         var table = TextTable(columns: [
@@ -53,7 +53,8 @@ struct GroupsDescribe: AsyncParsableCommand {
         discussion: """
             Committed is the next offset that the group reads, end is where readers of committed records stop. Lag counts \
             the records between them; offsets without a record count nothing. Oldest says for how long the first of \
-            these records has been in the log.
+            these records has been in the log. Members are asked of the process that they are in; where it cannot be \
+            reached they are those that were written down last.
             """)
 
     @Argument(help: "The group's name.")
@@ -63,7 +64,7 @@ struct GroupsDescribe: AsyncParsableCommand {
     @OptionGroup var data: DataOptions
 
     func run() async throws {
-        let group = try await withReader(try data.directory()) { try await $0.describeGroup(self.group) }
+        let group = try await Daybook.describeGroups(of: try data.directory(), group)[0]
         if json { return try StandardStream.output.writeLine(group.json.text) }
         try StandardStream.output.writeAll(group.text.utf8)
     }
@@ -73,17 +74,35 @@ extension GroupDescription {
     /// A sentence, a line for each partition, and what is wrong.
     fileprivate var text: String {
         let summary = summary
-        let members = members.isEmpty ? "no members" : counted(members.count, "member")
+        let details = [state.description, assignor ?? "", "generation \(generation)"].filter { !$0.isEmpty }
+        let members =
+            members.isEmpty
+            ? "no members" : "\(counted(members.count, "member")) (\(details.joined(separator: ", ")))"
         let lag = "\(Numbers.grouped(summary.lag)) \(summary.lag == 1 ? "record" : "records") before it"
         let head = "Group \(group) is \(summary.progress.rawValue): \(members), \(lag)"
         let last = summary.lastCommit.map { ", last commit \(MomentText.format($0))" } ?? ", nothing committed"
         var text = DisplayText.escaped(head + last + ".") + "\n"
+        if !self.members.isEmpty { text += "\n" + membersTable.render() }
         if !positions.isEmpty { text += "\n" + table.render() }
         let problems = positions.compactMap { position in
             position.problem.map { "\(position.topicPartition): \($0.message)" }
         }
         if !problems.isEmpty { text += "\n" + problems.map { "problem: " + DisplayText.escaped($0) + "\n" }.joined() }
         return text
+    }
+
+    private var membersTable: TextTable {
+        var table = TextTable(columns: [
+            .left("member"), .left("instance"), .right("partitions"), .left("assignment"),
+        ])
+        for member in members {
+            let assignment = member.assignment.map(\.description).joined(separator: " ")
+            table.addRow([
+                member.memberID, member.instanceID ?? "", Numbers.grouped(member.assignment.count),
+                DisplayText.shortened(assignment, to: 60),
+            ])
+        }
+        return table
     }
 
     private var table: TextTable {

@@ -7,7 +7,7 @@ extension GroupSummary {
     var json: JSONValue {
         [
             "group": .string(group), "state": .string(progress.rawValue), "partitions": .integer(partitionsCount),
-            "members": .integer(membersCount), "lag": .integer(lag),
+            "groupState": .string(self.state.rawValue), "members": .integer(membersCount), "lag": .integer(lag),
             "lastCommit": .optional(lastCommit.map { MomentText.format($0) }),
             "problems": .integer(problemsCount),
         ]
@@ -20,6 +20,7 @@ extension GroupDescription {
         return [
             "group": .string(group), "state": .string(summary.progress.rawValue), "lag": .integer(summary.lag),
             "lastCommit": .optional(summary.lastCommit.map { MomentText.format($0) }),
+            "groupState": .string(state.rawValue), "assignor": .optional(assignor), "generation": .integer(generation),
             "members": .array(members.map(\.json)), "partitions": .array(positions.map(\.json)),
         ]
     }
@@ -27,7 +28,10 @@ extension GroupDescription {
 
 extension MemberDescription {
     fileprivate var json: JSONValue {
-        ["id": .string(memberID), "instance": .optional(instanceID), "client": .string(clientID)]
+        [
+            "id": .string(memberID), "instance": .optional(instanceID), "client": .string(clientID),
+            "assignment": .array(assignment.map { .string($0.description) }),
+        ]
     }
 }
 

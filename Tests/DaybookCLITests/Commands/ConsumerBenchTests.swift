@@ -15,6 +15,17 @@ import Testing
             try command.succeed("bench", "consume", "--consumers", "2", "--json").object()["records"] as? Int == 5000)
     }
 
+    @Test func `Members of a group that commit as they go have read and committed everything in the end`() throws {
+        let command = try Command()
+        try command.succeed("bench", "append", "--records", "5000", "--partitions", "2", "--json")
+        for arguments in [["--commit-every", "100"], ["--wait-for-commits"], ["--consumers", "2"]] {
+            let result = try command.succeed(["bench", "consume", "--group", "g", "--json"] + arguments).object()
+            #expect(result["records"] as? Int == 5000 && (result["flushCalls"] as? Int ?? 0) > 0)
+            let group = try command.succeed("groups", "describe", "g", "--json").object()
+            #expect(group["lag"] as? Int == 0 && (group["partitions"] as? [Any])?.count == 2)
+        }
+    }
+
     @Test func `Consumers that wait are woken by a record, and by nothing before`() throws {
         let command = try Command()
         let idle = try command.succeed(
