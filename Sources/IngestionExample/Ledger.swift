@@ -2,15 +2,8 @@
 // it would know an order that comes a second time after a crash.
 
 import Daybook
+import Dispatch
 import ServiceLifecycle
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
 
 /// Consumes orders for the group "ledger", and commits what has been entered.
 struct Ledger: Service {
@@ -30,7 +23,7 @@ struct Ledger: Service {
                         entries += "\(batch.topicPartition)@\(order.offset) \(number) \(cents)\n"
                     }
                     // First the entries, then the commit: a crash in between repeats entries and loses none.
-                    Self.enter(entries)
+                    try await Self.enter(entries)
                     try await consumer.commit(through: batch)
                 }
             } catch is CancellationError {
@@ -39,16 +32,22 @@ struct Ledger: Service {
         }
     }
 
-    /// Writes to standard output, all of it, with nothing left in a buffer of this process.
-    private static func enter(_ entries: String) {
-        var rest = Array(entries.utf8)[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
-            // Nobody keeps this ledger any more: what is not entered must not be committed.
-            guard count > 0 else { exit(1) }
-            rest = rest.dropFirst(count)
+    /// Writes to standard output, and returns when all of it has been taken.
+    private static func enter(_ entries: String) async throws {
+        let data = Array(entries.utf8).withUnsafeBytes { DispatchData(bytes: $0) }
+        let failure: Int32 = await withCheckedContinuation { continuation in
+            DispatchIO.write(toFileDescriptor: 1, data: data, runningHandlerOn: .global()) { _, failure in
+                continuation.resume(returning: failure)
+            }
         }
+        // What is not entered is not committed.
+        if failure != 0 { throw LedgerFailure(systemError: failure) }
     }
 
     private static func text(_ bytes: [UInt8]?) -> String { String(decoding: bytes ?? [], as: UTF8.self) }
+}
+
+/// Nobody keeps the ledger any more.
+struct LedgerFailure: Error {
+    let systemError: Int32
 }
