@@ -3,6 +3,7 @@ import PackageDescription
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
@@ -14,6 +15,7 @@ let package = Package(
     platforms: [.macOS(.v26)],
     products: [
         .library(name: "Daybook", targets: ["Daybook"]),
+        .library(name: "DaybookMonitoring", targets: ["DaybookMonitoring"]),
         .library(name: "DaybookProcessing", targets: ["DaybookProcessing"]),
         .library(name: "DaybookSchema", targets: ["DaybookSchema"]),
         .library(name: "DaybookServices", targets: ["DaybookServices"]),
@@ -29,6 +31,10 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
+        // Without its traits: no configuration files, no full Foundation.
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
     ],
     // Sources are listed bottom up: a target may depend only on what stands above it.
@@ -54,6 +60,15 @@ let package = Package(
             ]),
         // Apart from the engine: who embeds the log need not compile a library for services, metrics, logs or traces.
         .target(name: "DaybookServices", dependencies: ["Daybook", lifecycle, logging, metrics, tracing]),
+        // Apart again: the only target that compiles a web server.
+        .target(
+            name: "DaybookMonitoring",
+            dependencies: [
+                "DaybookServices", hummingbird, lifecycle, logging,
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            exclude: ["Grafana", "Prometheus"]),
         // Handlers of events: order per key, retries, dead letters, on the engine's public face and its journals.
         .target(name: "DaybookProcessing", dependencies: ["Daybook", "DaybookModel", "DaybookRecords", lifecycle]),
         .target(
@@ -107,6 +122,12 @@ let package = Package(
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
                 .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
             ]),
+        .testTarget(
+            name: "DaybookMonitoringTests",
+            dependencies: [
+                "Daybook", "DaybookMonitoring", "DaybookServices", "DaybookTesting", lifecycle, logging, metrics,
+            ],
+            exclude: ["daybook.rules.test.yml"]),
         .testTarget(
             name: "DaybookCLITests",
             dependencies: [

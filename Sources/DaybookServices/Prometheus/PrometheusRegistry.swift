@@ -36,6 +36,9 @@ public final class PrometheusRegistry: MetricsFactory {
     /// The media type of ``exposition()``.
     public static let contentType = "text/plain; version=0.0.4; charset=utf-8"
 
+    /// The names of Daybook's own metrics: those that dashboards and alert rules may ask for.
+    public static var describedMetrics: [String] { PrometheusHelp.daybook.keys.sorted() }
+
     // MARK: MetricsFactory
 
     /// A counter.
