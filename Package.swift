@@ -70,7 +70,9 @@ let package = Package(
             ],
             exclude: ["Grafana", "Prometheus"]),
         // Handlers of events: order per key, retries, dead letters, on the engine's public face and its journals.
-        .target(name: "DaybookProcessing", dependencies: ["Daybook", "DaybookModel", "DaybookRecords", lifecycle]),
+        .target(
+            name: "DaybookProcessing",
+            dependencies: ["Daybook", "DaybookModel", "DaybookRecords", "DaybookSchema", lifecycle]),
         .target(
             name: "DaybookTesting",
             dependencies: [
@@ -112,7 +114,8 @@ let package = Package(
         .testTarget(
             name: "DaybookProcessingTests",
             dependencies: [
-                "Daybook", "DaybookModel", "DaybookProcessing", "DaybookRecords", "DaybookTesting", lifecycle,
+                "Daybook", "DaybookModel", "DaybookProcessing", "DaybookRecords", "DaybookSchema", "DaybookTesting",
+                lifecycle,
             ]),
         .testTarget(
             name: "DaybookServicesTests",

@@ -22,7 +22,8 @@ struct ImportTests {
             "Synchronization",
         ]),
         "DaybookProcessing": [
-            "Daybook", "DaybookModel", "DaybookRecords", "FoundationEssentials", "ServiceLifecycle", "Synchronization",
+            "Daybook", "DaybookModel", "DaybookRecords", "DaybookSchema", "FoundationEssentials", "ServiceLifecycle",
+            "Synchronization",
         ],
         "IngestionExample": cLibrary.union([
             "Daybook", "DaybookServices", "Dispatch", "Logging", "ServiceLifecycle", "UnixSignals",
