@@ -30,6 +30,8 @@ package struct PartitionModel: Sendable {
     package private(set) var gaps: [Range<Int64>] = []
     /// Records may go that later ones of the same key have replaced.
     package var isCompacted = false
+    /// What each offset held when that was last known, whatever has become of it.
+    private var held: [RecordNumber?] = []
     /// Records that were acknowledged as written only and that a power cut took.
     package private(set) var lostCount = 0
 
@@ -127,7 +129,9 @@ package struct PartitionModel: Sendable {
             throw violation("offset \(offset) holds record \(number), which was never sent here or was gone already")
         }
         while records.count <= offset { records.append(nil) }
+        while held.count <= offset { held.append(nil) }
         records[Int(offset)] = number
+        held[Int(offset)] = number
     }
 
     // MARK: faults
@@ -187,6 +191,8 @@ package struct PartitionModel: Sendable {
         }
         lostCount += max(0, records.count - Int(end))
         records = Array(repeating: nil, count: Int(start)) + found
+        // What is lost replaces nothing.
+        held.removeLast(max(0, held.count - records.count))
         gaps = fresh
         doubtful = []
         (durableEnd, writtenEnd) = (end, end)
@@ -196,15 +202,15 @@ package struct PartitionModel: Sendable {
         offsets.allSatisfy { offset in ranges.contains { $0.contains(offset) } || isReplaced(offset) }
     }
 
-    /// Whether compaction may have taken the record at `offset`: a later one has its key, or may have, or it is a tombstone, which
-    /// goes with time.
+    /// Whether compaction may have taken the record at `offset`: a later one has its key, or had it until it was replaced in turn,
+    /// or may have it; or it is a tombstone, which goes with time.
     private func isReplaced(_ offset: Int64) -> Bool {
         guard isCompacted else { return false }
-        guard offset < records.count, let number = records[Int(offset)] else { return true }
+        guard offset < held.count, let number = held[Int(offset)] else { return true }
         let record = SimulatedRecord(number)
         guard let key = record.key else { return false }
         return record.isTombstone || doubtful.contains { SimulatedRecord($0).key == key }
-            || records[(Int(offset) + 1)...].contains { $0.map { SimulatedRecord($0).key == key } ?? false }
+            || held[(Int(offset) + 1)...].contains { $0.map { SimulatedRecord($0).key == key } ?? false }
     }
 
     private func violation(_ text: String) -> Violation { Violation("\(topicPartition): \(text)") }
