@@ -11,8 +11,8 @@ package struct PartitionRepairPlanning {
     let directory: FilePath
     let pool: DescriptorPool
     let indexInterval: ByteCount
-    /// What a checkpoint knows to be durable.
-    let knownRecoveryPoint: Offset
+    /// What checkpoints know to be durable.
+    var knownRecoveryPoint: Offset
     let knownLogStart: Offset
     let wasClosedCleanly: Bool
     let isSameBoot: Bool
@@ -78,6 +78,7 @@ package struct PartitionRepairPlanning {
             return
         }
         plan.logStartOffset = max(plan.logStartOffset, checkpoint.logStartOffset)
+        knownRecoveryPoint = max(knownRecoveryPoint, checkpoint.durableTo)
         guard let swap = checkpoint.swap else { return }
         self.swap = swap
         plan.actions.append(.finishSwap(swap))
