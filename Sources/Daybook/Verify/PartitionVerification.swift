@@ -55,6 +55,7 @@ struct PartitionVerification {
         report.segmentsCount = bases.count
         var expected = logStart
         var epoch: LeaderEpoch?
+        var producers = Self.producers(before: bases.first, checkpoint)
         for (index, base) in bases.enumerated() {
             let following = index + 1 < bases.count ? bases[index + 1] : nil
             // The first segment may begin with records that have been deleted.
@@ -62,16 +63,25 @@ struct PartitionVerification {
             var segment = SegmentVerification(
                 SegmentSubject(
                     baseOffset: base, following: following, previousEpoch: epoch,
-                    durableBelow: subject.wasClosedCleanly ? .max : subject.watermark?.highWatermark ?? .zero),
+                    durableBelow: subject.wasClosedCleanly ? .max : subject.watermark?.highWatermark ?? .zero,
+                    producers: producers),
                 partition: subject, folder: folder, pool: pool, progress: progress)
             let result = try segment.run()
             report.add(result.report)
             expected = max(expected, result.nextOffset)
             epoch = result.lastEpoch ?? epoch
+            producers = result.nextOffset == following ? result.producers : nil
         }
         checkEnd(expected, last: bases.last.map { SegmentName.log($0) })
         try checkOthers(names, Set(bases))
         return report
+    }
+
+    /// The producers where the first segment begins; nil where nothing tells.
+    private static func producers(before first: Offset?, _ checkpoint: PartitionCheckpoint?) -> ProducerStateTable? {
+        if first == .zero { return ProducerStateTable() }
+        guard let known = checkpoint?.producers, known.offset == first else { return nil }
+        return known.table
     }
 
     private mutating func readCheckpoint(_ names: [String]) throws -> PartitionCheckpoint? {

@@ -16,6 +16,8 @@ struct SegmentSubject {
     let previousEpoch: LeaderEpoch?
     /// Invalid bytes at offsets below this are corruption, at and above it the torn end of a log.
     let durableBelow: Offset
+    /// Where the segment begins; nil where nobody knows them.
+    let producers: ProducerStateTable?
 }
 
 /// The checks of one segment. Blocks.
@@ -35,6 +37,8 @@ struct SegmentVerification {
         let report: VerificationReport
         let nextOffset: Offset
         let lastEpoch: LeaderEpoch?
+        /// Behind the segment; nil where nobody knows them.
+        let producers: ProducerStateTable?
     }
 
     init(
@@ -63,7 +67,9 @@ struct SegmentVerification {
         report.add(sidecar.report)
         let isWhole = !isDamaged && facts.size == end
         report.segments[name] = SegmentSum(size: end.rawValue, hash: isWhole ? facts.hash : nil)
-        return Result(report: report, nextOffset: facts.nextOffset, lastEpoch: facts.lastEpoch)
+        return Result(
+            report: report, nextOffset: facts.nextOffset, lastEpoch: facts.lastEpoch,
+            producers: sidecar.producers(behind: facts, isDamaged: isDamaged))
     }
 
     private mutating func walk(
@@ -80,7 +86,7 @@ struct SegmentVerification {
                 return
             case .batch(let header, let bytes, let position):
                 if !isDamaged { sidecar.check(facts, before: header, bytes) }
-                check(header, bytes, at: position)
+                if check(header, bytes, at: position) { sidecar.doubtProducers() }
                 facts.absorb(header, hash: facts.hash(with: bytes, header), appendTime: .none)
                 if told.distance(to: walker.position) >= 1 << 20 {
                     progress.add(told.distance(to: walker.position))
@@ -96,8 +102,9 @@ struct SegmentVerification {
         }
     }
 
-    /// What the chain does not check: that the records decode, and that the epoch is one that has been.
-    private mutating func check(_ header: BatchHeader, _ bytes: UnsafeRawBufferPointer, at position: Position) {
+    /// What the chain does not check: that the records decode, and that the epoch is one that has been. Returns whether the
+    /// batch stands for others that are lost.
+    private mutating func check(_ header: BatchHeader, _ bytes: UnsafeRawBufferPointer, at position: Position) -> Bool {
         report.batchesCount += 1
         report.recordsCount += Int64(header.recordsCount)
         let positions = position..<position.advanced(by: header.batchSize)
@@ -107,7 +114,7 @@ struct SegmentVerification {
                 name,
                 "offsets \(offsets.lowerBound)..<\(offsets.upperBound) lost, bytes in "
                     + (marker.copy.isEmpty ? "no file" : marker.copy))
-            return
+            return true
         }
         report.transactions.note(header, bytes, in: name)
         do {
@@ -120,6 +127,7 @@ struct SegmentVerification {
                 .corruption, name, positions: positions, offsets: offsets,
                 "leader epoch \(header.leaderEpoch) is above the directory's, which is \(known)")
         }
+        return false
     }
 
     /// Reports invalid bytes; returns where valid ones go on, or nil when there are none.

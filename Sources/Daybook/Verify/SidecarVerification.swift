@@ -19,6 +19,9 @@ struct SidecarVerification {
     let index: SegmentIndex
     private var nextSummary = 0
     private var nextEntry = 0
+    private var producers: ProducerVerification
+    /// What the blocks compared so far say of aborted transactions.
+    private var aborted: [AbortedTransaction] = []
     private(set) var report = VerificationReport(directory: "")
 
     init(
@@ -26,6 +29,7 @@ struct SidecarVerification {
     ) throws {
         self.segment = segment
         self.partition = partition
+        producers = ProducerVerification(segment.producers, baseOffset: segment.baseOffset)
         let file = SegmentName.sidecar(segment.baseOffset)
         name = "\(partition.topicPartition)/\(file)"
         let bytes = try AtomicFile.read(folder.appending(file), in: fileSystem)
@@ -89,6 +93,15 @@ struct SidecarVerification {
                     "an index entry points to position \(entry.position), where another batch stands")
             }
         }
+        producers.pass(header, bytes)
+    }
+
+    /// What stands at the next place tells no producer that wrote there once.
+    mutating func doubtProducers() { producers.doubt() }
+
+    /// The producers behind the segment; nil where nobody knows them.
+    func producers(behind facts: SegmentFacts, isDamaged: Bool) -> ProducerStateTable? {
+        isDamaged ? nil : producers.behind(facts)
     }
 
     /// Compares the blocks that cover exactly what `facts` does.
@@ -96,7 +109,11 @@ struct SidecarVerification {
         while nextSummary < summaries.count, summaries[nextSummary].facts.size <= facts.size {
             let summary = summaries[nextSummary]
             nextSummary += 1
-            let differences = Self.differences(summary.facts, facts)
+            aborted += summary.aborted
+            var differences = Self.differences(summary.facts, facts)
+            if differences.isEmpty {
+                differences = producers.differences(from: summary.producers, aborted, behind: facts)
+            }
             guard !differences.isEmpty else { continue }
             report.find(
                 .sidecar, name, positions: summary.positions,

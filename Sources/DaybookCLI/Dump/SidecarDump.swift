@@ -24,7 +24,8 @@ struct SidecarDump {
         }
         var table = TextTable(columns: [
             .right("position"), .right("number"), .left("state"), .right("covers"), .left("offsets"),
-            .right("records"), .right("batches"), .left("hash"), .right("index entries"),
+            .right("records"), .right("batches"), .left("hash"), .right("index entries"), .right("producers"),
+            .right("aborted"),
         ])
         for summary in inspection.summaries { table.addRow(cells(summary)) }
         try StandardStream.output.writeAll(table.render().utf8)
@@ -39,6 +40,12 @@ struct SidecarDump {
                 "  leader epochs \(epochs)",
             ]
             for line in lines { try StandardStream.output.writeLine(line) }
+            for state in last.producers.sorted { try StandardStream.output.writeLine("  \(text(state))") }
+        }
+        for transaction in inspection.summaries.flatMap(\.aborted) {
+            try StandardStream.output.writeLine(
+                "  aborted transaction of producer \(transaction.producer.rawValue), offsets "
+                    + "\(transaction.firstOffset)...\(transaction.lastOffset)")
         }
         for problem in inspection.problems {
             let (start, end) = (problem.positions.lowerBound, problem.positions.upperBound)
@@ -51,12 +58,47 @@ struct SidecarDump {
         return [
             summary.positions.lowerBound.description, String(summary.number), state(summary), facts.size.description,
             "\(facts.baseOffset)..<\(facts.nextOffset)", String(facts.recordsCount), String(facts.batchesCount),
-            String(facts.hash, radix: 16), String(summary.entries.count),
+            String(facts.hash, radix: 16), String(summary.entries.count), String(summary.producers.count),
+            String(summary.aborted.count),
         ]
     }
 
     private func state(_ summary: SidecarInspection.Summary) -> String {
         (summary.isSealed ? "sealed" : "open") + (summary.isFlushed ? ", flushed" : ", not flushed")
+    }
+
+    private func text(_ state: ProducerState) -> String {
+        let last = state.batches.last.map {
+            ", last batch at offset \($0.baseOffset) with sequence \($0.baseSequence)...\($0.lastSequence)"
+        }
+        let open = state.transactionStart.map { ", transaction open from offset \($0)" }
+        return "producer \(state.id.rawValue), epoch \(state.epoch), last heard of \(MomentText.format(state.lastTime))"
+            + (last ?? "") + (open ?? "")
+    }
+
+    private func json(_ state: ProducerState) -> JSONValue {
+        let batches = state.batches.indices.map { index -> JSONValue in
+            let batch = state.batches[index]
+            return [
+                "baseOffset": .integer(batch.baseOffset.rawValue), "lastOffset": .integer(batch.lastOffset.rawValue),
+                "baseSequence": .integer(batch.baseSequence), "lastSequence": .integer(batch.lastSequence),
+            ]
+        }
+        return [
+            "id": .integer(state.id.rawValue), "epoch": .integer(state.epoch),
+            "coordinatorEpoch": .integer(state.coordinatorEpoch),
+            "lastTime": .string(MomentText.format(state.lastTime)),
+            "transactionStart": state.transactionStart.map { .integer($0.rawValue) } ?? .null,
+            "batches": .array(batches),
+        ]
+    }
+
+    private func json(_ transaction: AbortedTransaction) -> JSONValue {
+        [
+            "producer": .integer(transaction.producer.rawValue),
+            "firstOffset": .integer(transaction.firstOffset.rawValue),
+            "lastOffset": .integer(transaction.lastOffset.rawValue),
+        ]
     }
 
     private func json(_ summary: SidecarInspection.Summary) -> JSONValue {
@@ -78,6 +120,8 @@ struct SidecarDump {
             "maxTimestamp": .string(MomentText.format(facts.maxTimestamp)), "epochs": .array(epochs),
             "indexEntries": .integer(summary.entries.count),
             "appendTimeChanges": .integer(summary.appendTimes.count),
+            "aborted": .array(summary.aborted.map { json($0) }),
+            "producers": .array(summary.producers.sorted.map { json($0) }),
         ]
     }
 

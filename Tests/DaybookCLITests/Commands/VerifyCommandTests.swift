@@ -164,8 +164,14 @@ struct VerifyCommandTests {
         #expect(text.contains("value number 0") && text.contains("position") && text.contains("ok"))
         let all = try command.succeed("dump", command.data, "--records", "--json").objects()
         #expect(all.count { $0["offset"] != nil } == 400)
-        #expect(all.count { $0["coveredBytes"] != nil } >= 2)
+        let blocks = all.filter { $0["coveredBytes"] != nil }
+        #expect(blocks.count >= 2)
+        let producers = blocks.compactMap { $0["producers"] as? [[String: Any]] }
+        #expect(producers.count == blocks.count && producers.allSatisfy { $0.count == 1 })
+        #expect(blocks.allSatisfy { ($0["aborted"] as? [Any])?.isEmpty == true })
         #expect(try command.succeed("dump", "\(command.data)/orders-0").output.contains("sealed, flushed"))
+        let sidecar = log.replacingOccurrences(of: ".log", with: ".sidecar")
+        #expect(try command.succeed("dump", sidecar).output.contains("epoch 0, last heard of "))
 
         try change(log) { $0[100] ^= 1 }
         let damaged = try command.succeed("dump", log, "--json").objects()
