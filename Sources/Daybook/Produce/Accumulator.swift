@@ -29,7 +29,10 @@ final class Accumulator: Sendable {
         var reserved = 0
         /// The number of the batch being filled.
         var batchNumber = 0
-        var isLingering = false
+        /// When the batch being filled has lingered, on the clock that never jumps; nil while it is empty.
+        var deadline: Duration?
+        /// Somebody will look at the deadline. One timer serves all batches, one after the other.
+        var isTimerSet = false
         /// Numbers of the batches handed over and not done, in order.
         var underWay: [Int] = []
         var barriers: [(number: Int, continuation: CheckedContinuation<Void, Never>)] = []
@@ -88,7 +91,7 @@ final class Accumulator: Sendable {
             } else if state.builder.size >= state.builder.targetSize {
                 handOver(&state)
                 finishedBatch = true
-            } else if !state.isLingering {
+            } else if state.deadline == nil {
                 linger(&state)
             }
             return finishedBatch ? .finishedBatch : .taken
@@ -130,7 +133,7 @@ final class Accumulator: Sendable {
         shared.budget.give(back: state.reserved)
         state.reserved = 0
         state.batchNumber += 1
-        state.isLingering = false
+        state.deadline = nil
     }
 
     // MARK: batches
@@ -163,18 +166,30 @@ final class Accumulator: Sendable {
     }
 
     private func linger(_ state: inout State) {
-        state.isLingering = true
-        let number = state.batchNumber
-        partition.services.timer.schedule(after: shared.configuration.linger) {
+        state.deadline = partition.services.clock.elapsed() + shared.configuration.linger
+        if !state.isTimerSet { setTimer(&state, after: shared.configuration.linger) }
+    }
+
+    /// `number`: of the batch that goes whatever the clock says, because it has been looked at before.
+    private func setTimer(_ state: inout State, after delay: Duration, sending number: Int? = nil) {
+        state.isTimerSet = true
+        partition.services.timer.schedule(after: delay) {
             // Held until then: records that were taken in go on their way even when nobody holds the producer any more.
             // Compressing takes longer than a timer's job may.
-            self.partition.services.io.submit { self.handOverLingering(number) }
+            self.partition.services.io.submit { self.lookAtDeadline(sending: number) }
         }
     }
 
-    private func handOverLingering(_ number: Int) {
+    /// Hands over the batch being filled if it has lingered; otherwise looks again when it will have.
+    private func lookAtDeadline(sending number: Int?) {
         let isOurs = state.withLock { state in
-            guard state.batchNumber == number else { return false }
+            state.isTimerSet = false
+            guard let deadline = state.deadline else { return false }
+            let left = deadline - partition.services.clock.elapsed()
+            if left > .zero, state.batchNumber != number {
+                setTimer(&state, after: left, sending: state.batchNumber)
+                return false
+            }
             handOver(&state)
             return true
         }
@@ -196,7 +211,7 @@ final class Accumulator: Sendable {
         state.awaited = []
         state.reserved = 0
         state.batchNumber += 1
-        state.isLingering = false
+        state.deadline = nil
         state.underWay.append(number)
         let place = identify(&state)
         let scope = state.scope

@@ -1,5 +1,5 @@
-// `daybook bench transactions`: the same records through the producer without idempotence, with it, and in transactions.
-// The three take turns in one process, into the same topic, so that all see the same machine.
+// `daybook bench transactions`: the same records through the producer without idempotence, with it, with a flush as often as a
+// transaction ends, and in transactions. They take turns in one process, into the same topic, so that all see the same machine.
 
 import ArgumentParser
 import Daybook
@@ -12,7 +12,10 @@ struct TransactionBench: AsyncParsableCommand {
 
     /// A way of sending, each one with a stronger promise than the one before.
     enum Way: String, CaseIterable {
-        case plain, idempotent, transactions
+        case plain, idempotent
+        /// As many records as a transaction has, and a flush that is waited for: the same bytes and batches on the disk.
+        case flushed
+        case transactions
     }
 
     @OptionGroup var options: BenchOptions
@@ -50,12 +53,14 @@ struct TransactionBench: AsyncParsableCommand {
 
     private func measure(_ way: Way, _ data: BenchData, _ daybook: Daybook) async throws -> Measurement.Result {
         let configuration = ProducerConfiguration(
-            batchSize: batch, compression: options.compression, durability: durability, isIdempotent: way != .plain)
+            batchSize: batch, compression: options.compression, durability: way == .flushed ? .durable : durability,
+            isIdempotent: way != .plain)
         guard way == .transactions else {
             let producer = try daybook.makeProducer(configuration)
             let measurement = Measurement(daybook)
             for index in 0..<data.count {
                 try await producer.enqueue(record(index, data), to: BenchTopic.name.description)
+                if way == .flushed, (index + 1) % transaction == 0 { try await producer.flush() }
             }
             try await producer.close()
             return measurement.end(daybook)
