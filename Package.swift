@@ -79,10 +79,13 @@ let package = Package(
                 "Daybook", "DaybookCompression", "DaybookFiles", "DaybookModel", "DaybookRecords", "DaybookStorage",
                 "DaybookText", system,
             ]),
+        // The ERP scenario: orders, outside systems, and the groups between them. For the demo and for tests.
+        .target(name: "DaybookScenario", dependencies: ["Daybook", "DaybookProcessing"]),
         .executableTarget(
             name: "DaybookCLI",
             dependencies: [
-                "Daybook", "DaybookFiles", "DaybookStorage", "DaybookTesting", "DaybookText", argumentParser, histogram,
+                "Daybook", "DaybookProcessing", "DaybookScenario", "DaybookFiles", "DaybookStorage", "DaybookTesting",
+                "DaybookText", argumentParser, histogram,
                 system,
             ]),
 
@@ -114,8 +117,8 @@ let package = Package(
         .testTarget(
             name: "DaybookProcessingTests",
             dependencies: [
-                "Daybook", "DaybookModel", "DaybookProcessing", "DaybookRecords", "DaybookSchema", "DaybookTesting",
-                lifecycle,
+                "Daybook", "DaybookModel", "DaybookProcessing", "DaybookRecords", "DaybookScenario", "DaybookSchema",
+                "DaybookTesting",
             ]),
         .testTarget(
             name: "DaybookServicesTests",

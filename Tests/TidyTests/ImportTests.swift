@@ -25,6 +25,7 @@ struct ImportTests {
             "Daybook", "DaybookModel", "DaybookRecords", "DaybookSchema", "FoundationEssentials", "ServiceLifecycle",
             "Synchronization",
         ],
+        "DaybookScenario": ["Daybook", "DaybookProcessing", "Synchronization"],
         "IngestionExample": cLibrary.union([
             "Daybook", "DaybookServices", "Dispatch", "Logging", "ServiceLifecycle", "UnixSignals",
         ]),
@@ -37,7 +38,8 @@ struct ImportTests {
             "DaybookText", "SystemPackage", "Synchronization",
         ],
         "DaybookCLI": cLibrary.union([
-            "ArgumentParser", "Daybook", "DaybookFiles", "DaybookStorage", "DaybookTesting", "DaybookText",
+            "ArgumentParser", "Daybook", "DaybookFiles", "DaybookProcessing", "DaybookScenario", "DaybookStorage",
+            "DaybookTesting", "DaybookText",
             "Foundation",
             "FoundationEssentials", "Histogram", "SystemPackage", "Synchronization",
         ]),

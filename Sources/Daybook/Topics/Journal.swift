@@ -1,5 +1,6 @@
-// A journal: an internal topic of one partition in which one keeper writes down what happened, one entry behind the other, and reads
-// it again when it starts. Nothing in it is deleted but what its keeper lets go. What its records mean is the keeper's business.
+// A journal: an internal topic of one partition in which one keeper writes down what happened, one entry behind the other, and
+// reads it again when it starts. Nothing in it is deleted but what its keeper lets go. What its records mean is the keeper's
+// business.
 
 internal import DaybookCompression
 package import DaybookModel

@@ -10,7 +10,8 @@ struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo",
         abstract: "Ingest ERP events, kill the writer half-way, recover, go on, and check every record.",
-        discussion: "Works in a directory of its own, which is removed at the end unless --data names one.")
+        discussion: "Works in a directory of its own, which is removed at the end unless --data names one.",
+        subcommands: [ErpDemoCommand.self])
 
     @Option(name: .long, help: "The data directory to make and keep; it must not exist yet.")
     var data: String?

@@ -1,5 +1,5 @@
-// What may be done again: the one thing about a handler that nobody can find out for its author. Declared per handler; there is no
-// default.
+// What may be done again: the one thing about a handler that nobody can find out for its author. Declared per handler; there is
+// no default.
 
 /// What a target says about an effect of which nobody knows whether it happened.
 public enum ProbeResult: Sendable, Hashable {

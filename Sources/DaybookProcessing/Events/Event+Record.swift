@@ -1,5 +1,6 @@
 // An event as a record: CloudEvents' binding for Kafka in binary mode. Attributes are headers `ce_…`, the media type is the
-// header `content-type`, the partition key is the record's key, the body its value. Other headers are none of the event's business.
+// header `content-type`, the partition key is the record's key, the body its value. Other headers are none of the event's
+// business.
 
 internal import DaybookModel
 public import DaybookRecords

@@ -19,7 +19,7 @@ extension Event {
     /// Throws what the codec throws.
     public init<Body: Encodable>(
         id: String, source: String, type: String, time: Timestamp? = nil, partitionKey: String?,
-        sequence: Int64? = nil, body: Body, codec: some EventCodec = .json
+        sequence: Int64? = nil, encoding body: Body, codec: some EventCodec = .json
     ) throws {
         self.init(
             id: id, source: source, type: type, time: time, contentType: codec.contentType, partitionKey: partitionKey,

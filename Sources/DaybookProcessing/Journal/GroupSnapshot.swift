@@ -1,5 +1,5 @@
-// A group's state as bytes, in parts that are written into its journal one behind the other: what came before them need not be read
-// any more. Left out is what the log says again: events that are merely queued.
+// A group's state as bytes, in parts that are written into its journal one behind the other: what came before them need not be
+// read any more. Left out is what the log says again: events that are merely queued.
 //
 //     kind 2 · version 1 · part · number of parts · bytes of the state
 

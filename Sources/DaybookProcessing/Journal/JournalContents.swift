@@ -1,5 +1,5 @@
-// What a journal holds when it is opened: the newest snapshot that is whole, and the pages behind it. How they become a group's state
-// is `GroupState`'s business.
+// What a journal holds when it is opened: the newest snapshot that is whole, and the pages behind it. How they become a group's
+// state is `GroupState`'s business.
 
 internal import Daybook
 internal import DaybookModel
@@ -22,8 +22,8 @@ struct JournalContents: Sendable {
 
     /// Reads the whole journal. O(its bytes).
     ///
-    /// Throws `.damagedJournal` where a record is no page and no part, or where records are missing: what happened then is not known,
-    /// and acting on the rest could repeat effects.
+    /// Throws `.damagedJournal` where a record is no page and no part, or where records are missing: what happened then is not
+    /// known, and acting on the rest could repeat effects.
     init(_ journal: Journal, of daybook: Daybook) async throws {
         next = journal.offsets.lowerBound
         while true {

@@ -1,4 +1,5 @@
-// What is written to a journal at once, and its bytes: one record of the internal topic. Entries of a page become durable together.
+// What is written to a journal at once, and its bytes: one record of the internal topic. Entries of a page become durable
+// together.
 //
 //     kind 1 · version 1 · epoch · time (ms) · number of entries · entries: tag, fields
 //
@@ -16,8 +17,8 @@ struct JournalPage: Hashable, Sendable {
     static let kind: UInt8 = 1
     static let version: UInt8 = 1
 
-    /// A page of these entries. Plain successes are moved behind the rest and become ranges, in order of their places: events have
-    /// one entry each in a page, and those of different events may change places.
+    /// A page of these entries. Plain successes are moved behind the rest and become ranges, in order of their places: events
+    /// have one entry each in a page, and those of different events may change places.
     init(epoch: Int64, time: Timestamp, gathering entries: [JournalEntry]) {
         self.epoch = epoch
         self.time = time

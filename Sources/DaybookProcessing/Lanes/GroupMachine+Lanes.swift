@@ -27,7 +27,7 @@ extension GroupMachine {
             switch decide(place, event, state, now) {
             case .write(let change):
                 pending.insert(place)
-                actions.append(.journal(.changed(place, change)))
+                actions += stopping(with: .changed(place, change)).map { .journal($0) }
                 switch change {
                 case .parked, .waiting: continue
                 default: return
@@ -60,14 +60,16 @@ extension GroupMachine {
     }
 
     private func decide(_ place: Place, _ event: OpenEvent, _ lane: LaneState, _ now: Timestamp) -> Verdict {
-        if !event.isInDoubt, !event.status.isAttempting, let effect = state.effects[event.facts.effect] {
-            guard effect.digest == event.facts.digest else { return .write(dead(.conflict, event, nil)) }
+        let isKnown = !event.isInDoubt && !event.status.isAttempting
+        let effect = isKnown ? state.effects[event.facts.effect] : nil
+        if let effect, effect.digest == event.facts.digest {
             return .write(.skipped(.duplicate(of: effect.place.offset, partition: effect.place.partition)))
         }
         if let blocker = lane.blocker {
             return .write(.parked(behind: blocker))
         }
         if lane.isHeld { return .wait(until: nil) }
+        if effect != nil { return .write(dead(.conflict, event, nil)) }
         guard let route = routes[place] else { return .load }
         if route == Self.unreadable { return .write(dead(.unreadable, event, nil)) }
         if route == Self.filtered { return .write(.skipped(.filtered)) }

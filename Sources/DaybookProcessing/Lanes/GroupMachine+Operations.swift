@@ -1,5 +1,5 @@
-// What people do to a group: redrive, skip, hold, release, resume. Each is an entry of the journal; what cannot be done is an error,
-// and nothing has changed then.
+// What people do to a group: redrive, skip, hold, release, resume. Each is an entry of the journal; what cannot be done is an
+// error, and nothing has changed then.
 
 internal import DaybookModel
 
@@ -24,8 +24,8 @@ enum OperationError: Error, Hashable, CustomStringConvertible {
 }
 
 extension GroupMachine {
-    /// Dead letters in order, each with what is parked behind it, are to be worked through again. Nil when that id has been redriven
-    /// before: nothing is to be done then.
+    /// Dead letters in order, each with what is parked behind it, are to be worked through again. Nil when that id has been
+    /// redriven before: nothing is to be done then.
     mutating func redrive(
         id: String, _ dead: [Place], by: String, note: String
     ) throws(OperationError) -> JournalEntry? {

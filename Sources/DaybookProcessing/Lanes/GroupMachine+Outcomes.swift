@@ -25,7 +25,7 @@ extension GroupMachine {
         flights[place] = nil
         gates[rule.downstream].end(isFailure: outcome.isFailureOfDownstream, wasTrial: attempt.isTrial, at: now)
         pending.insert(place)
-        return [.changed(place, change(after: attempt, outcome, event, rule, now))]
+        return stopping(with: .changed(place, change(after: attempt, outcome, event, rule, now)))
     }
 
     private func change(
@@ -62,8 +62,12 @@ extension GroupMachine {
         let isOver =
             attempts >= policy.maximumAttempts || spent + delay > policy.maximumElapsed.wholeMilliseconds
         if isUnknown {
-            if isOver || rule.effect == .never { return dead(.unknown, attempts, note) }
-            if case .probes(let settle) = rule.effect, !attempt.isProbe { delay = settle }
+            if case .probes(let settle) = rule.effect, !attempt.isProbe {
+                // The target is asked however many attempts there were.
+                delay = settle
+            } else if isOver || rule.effect == .never {
+                return dead(.unknown, attempts, note)
+            }
             return .unknown(
                 attempts: attempts, due: now.advanced(byMilliseconds: delay), spent: spent + delay, note: note)
         }

@@ -64,7 +64,8 @@ struct GroupMachine: Sendable {
     /// Nothing is taken up any more: the process is to end.
     var isDraining = false
     var nextToken: UInt64 = 1
-    /// Attempts at events below these offsets may have been made by a process that died, at `lastLife` at the latest that is known.
+    /// Attempts at events below these offsets may have been made by a process that died, at `lastLife` at the latest that is
+    /// known.
     var doubtBelow: [Int32: Offset] = [:]
     var lastLife: Timestamp?
     var opened = Timestamp(milliseconds: 0)
@@ -119,10 +120,10 @@ struct GroupMachine: Sendable {
     }
 
     /// A record that was to be loaded is not there any more.
-    mutating func lost(_ place: Place, _ note: FailureNote) -> JournalEntry? {
+    mutating func lost(_ place: Place, _ note: FailureNote) -> [JournalEntry] {
         loading.remove(place)
-        guard let event = state.events[place], pending.insert(place).inserted else { return nil }
-        return .changed(place, dead(.unreadable, event, note))
+        guard let event = state.events[place], pending.insert(place).inserted else { return [] }
+        return stopping(with: .changed(place, dead(.unreadable, event, note)))
     }
 
     /// Applies what has become durable.
@@ -192,12 +193,19 @@ struct GroupMachine: Sendable {
         }
     }
 
+    /// With a policy that stops the group, the page that has the dead letter has the stop as well.
+    mutating func stopping(with entry: JournalEntry) -> [JournalEntry] {
+        guard rules.lanePolicy == .stopGroup, case .changed(_, .dead) = entry, state.stop == nil, !isStopping else {
+            return [entry]
+        }
+        isStopping = true
+        return [entry, .stopped(.policy)]
+    }
+
     private mutating func considerStopping(_ actions: inout [GroupAction]) {
         let reason: StopReason
         if state.deadInARow >= rules.deadLetterLimit {
             reason = .deadLetters
-        } else if rules.lanePolicy == .stopGroup, state.deadInARow > 0 {
-            reason = .policy
         } else if state.counts.parked >= rules.parkedLimit {
             reason = .parked
         } else {

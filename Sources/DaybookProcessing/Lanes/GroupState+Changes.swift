@@ -6,8 +6,8 @@ internal import DaybookModel
 extension GroupState {
     /// Applies what one page of the journal says. Returns the lanes that changed.
     ///
-    /// Entries of an epoch that is over do nothing. Throws where the journal cannot be one about this log; the state is then of no
-    /// further use.
+    /// Entries of an epoch that is over do nothing. Throws where the journal cannot be one about this log; the state is then of
+    /// no further use.
     mutating func apply(_ page: JournalPage) throws(FoldError) -> Set<Lane> {
         var changed: Set<Lane> = []
         let isOpening = page.entries.first == .opened
@@ -86,8 +86,9 @@ extension GroupState {
         case .unknown(let attempts, let due, let spent, let note):
             event.note(attempts, spent, note, at: time)
             event.status = .unknown(due: due)
-            if !event.isInDoubt { counts.unknown += 1 }
-            event.isInDoubt = true
+            event.raiseDoubt(&counts)
+            // What somebody decided about an earlier doubt says nothing about this one.
+            event.isRedriven = false
         case .succeeded(_, _, let isAdopted):
             counts.succeeded += 1
             if isAdopted { counts.adopted += 1 }
@@ -107,11 +108,12 @@ extension GroupState {
             event.status = .dead(reason)
             event.attempts = attempts
             event.note = note ?? event.note
+            if reason == .unknown { event.raiseDoubt(&counts) }
             counts.dead += 1
             deadInARow += 1
             setAside(place, lane)
             if holdsKey {
-                lanes[lane, default: LaneState()].blocker = place.offset
+                lanes[lane, default: LaneState()].blocker = lanes[lane]?.blocker ?? place.offset
             } else {
                 settle(event)
             }
@@ -196,6 +198,11 @@ extension GroupState {
 }
 
 extension OpenEvent {
+    fileprivate mutating func raiseDoubt(_ counts: inout GroupCounts) {
+        if !isInDoubt { counts.unknown += 1 }
+        isInDoubt = true
+    }
+
     fileprivate mutating func note(_ attempts: Int, _ spent: Int64, _ note: FailureNote?, at time: Timestamp) {
         self.attempts = attempts
         self.spent = spent

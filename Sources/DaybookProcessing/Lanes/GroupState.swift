@@ -1,5 +1,5 @@
-// The state of a group: what its journal and its log say together. It comes to be in one way only, by `receive` and `apply`, at work
-// as after a restart. What is under way is not here: `GroupMachine` has it, and forgets it with the process.
+// The state of a group: what its journal and its log say together. It comes to be in one way only, by `receive` and `apply`, at
+// work as after a restart. What is under way is not here: `GroupMachine` has it, and forgets it with the process.
 
 internal import DaybookModel
 
@@ -128,8 +128,8 @@ struct GroupState: Sendable {
         return .new
     }
 
-    /// Takes note that there is no event between the last one received and `offset`: compaction, an aborted transaction or retention
-    /// has left nothing there.
+    /// Takes note that there is no event between the last one received and `offset`: compaction, an aborted transaction or
+    /// retention has left nothing there.
     mutating func receiveNothing(_ partition: Int32, before offset: Offset) {
         let number = Int(partition)
         let next = partitions[number].next

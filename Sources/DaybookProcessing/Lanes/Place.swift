@@ -16,7 +16,8 @@ struct Place: Hashable, Comparable, Sendable {
     static func < (a: Place, b: Place) -> Bool { (a.partition, a.offset) < (b.partition, b.offset) }
 }
 
-/// A sequence of events that is worked through in order: one key of one partition. A record without a key is a sequence of its own.
+/// A sequence of events that is worked through in order: one key of one partition. A record without a key is a sequence of its
+/// own.
 struct Lane: Hashable, Sendable {
     enum Key: Hashable, Sendable {
         case bytes([UInt8])

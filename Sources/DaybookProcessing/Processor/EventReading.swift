@@ -1,5 +1,5 @@
-// What a record means to a group: the facts by which lanes and effects are told apart, the event itself, and its route. The same for a
-// record that has just arrived and for one that is read again after a restart.
+// What a record means to a group: the facts by which lanes and effects are told apart, the event itself, and its route. The
+// same for a record that has just arrived and for one that is read again after a restart.
 
 internal import DaybookModel
 internal import DaybookRecords

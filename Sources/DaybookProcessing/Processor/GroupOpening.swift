@@ -1,5 +1,5 @@
-// How a group comes to be after a start: the newest snapshot, the pages behind it, and the records that they are about, put together
-// by the same functions as at work. Then the group is taken over: whoever had it before is refused from there on.
+// How a group comes to be after a start: the newest snapshot, the pages behind it, and the records that they are about, put
+// together by the same functions as at work. Then the group is taken over: whoever had it before is refused from there on.
 
 internal import Daybook
 internal import DaybookModel

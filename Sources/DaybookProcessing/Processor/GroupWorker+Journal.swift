@@ -1,5 +1,5 @@
-// Writing the journal: what was decided while a page was being written goes into the next one, so that one flush serves everything
-// that happened meanwhile. What is durable is applied, and only then counts.
+// Writing the journal: what was decided while a page was being written goes into the next one, so that one flush serves
+// everything that happened meanwhile. What is durable is applied, and only then counts.
 
 internal import Daybook
 internal import DaybookModel
@@ -18,9 +18,9 @@ extension GroupWorker {
                 let page = JournalPage(epoch: machine.state.epoch, time: now, gathering: entries)
                 let waiters = writeWaiters
                 (entries, writeWaiters) = ([], [])
-                do { journalNext = try await journal.append([page.encoded()], expecting: journalNext) } catch {
-                    for waiter in waiters { waiter.resume(throwing: Self.fenced(error)) }
-                    throw Self.fenced(error)
+                do { try await append(page.encoded(), JournalMoment(entries: page.entries)) } catch {
+                    for waiter in waiters { waiter.resume(throwing: error) }
+                    throw error
                 }
                 try machine.apply(page)
                 forgetRecords(of: page)
@@ -36,6 +36,16 @@ extension GroupWorker {
             fail(error)
         }
         resumeIfEnded()
+    }
+
+    private func append(_ value: [UInt8], _ moment: JournalMoment) async throws {
+        try configuration.onJournal?(moment)
+        do { journalNext = try await journal.append([value], expecting: journalNext) } catch {
+            throw Self.fenced(error)
+        }
+        var durable = moment
+        durable.isDurable = true
+        try configuration.onJournal?(durable)
     }
 
     static func fenced(_ error: any Error) -> any Error {
@@ -74,11 +84,9 @@ extension GroupWorker {
         let interval = max(configuration.snapshotInterval, machine.state.effects.count / 2)
         guard entriesSinceSnapshot >= interval else { return }
         let start = journalNext
-        do {
-            for part in GroupSnapshot.parts(machine.state) {
-                journalNext = try await journal.append([part], expecting: journalNext)
-            }
-        } catch { throw Self.fenced(error) }
+        for part in GroupSnapshot.parts(machine.state) {
+            try await append(part, JournalMoment(entries: [], isSnapshot: true))
+        }
         entriesSinceSnapshot = 0
         // Only now that the last part is durable may the rest go.
         try await journal.forget(before: start)
@@ -116,9 +124,7 @@ extension GroupWorker {
     /// The last words: nothing is under way. A process that starts next need not doubt anything.
     func finish() async throws {
         let page = JournalPage(epoch: machine.state.epoch, time: now, entries: [.closed])
-        do { journalNext = try await journal.append([page.encoded()], expecting: journalNext) } catch {
-            throw Self.fenced(error)
-        }
+        try await append(page.encoded(), JournalMoment(entries: page.entries))
         try machine.apply(page)
         try await commit()
     }

@@ -1,5 +1,6 @@
-// What does what a group's machine decides: reads records, calls handlers, writes the journal. One actor for each processor at work;
-// everything that is decided is decided in `GroupMachine`. Opening is in `GroupWorker+Opening`, the journal in `GroupWorker+Journal`.
+// What does what a group's machine decides: reads records, calls handlers, writes the journal. One actor for each processor at
+// work; everything that is decided is decided in `GroupMachine`. Opening is in `GroupWorker+Opening`, the journal in
+// `GroupWorker+Journal`.
 
 internal import Daybook
 internal import DaybookModel
@@ -65,8 +66,8 @@ actor GroupWorker {
 
     // MARK: life
 
-    /// Works until it is stopped or something fails; throws that. What was under way when it was stopped has ended, and all outcomes
-    /// are durable, when it returns.
+    /// Works until it is stopped or something fails; throws that. What was under way when it was stopped has ended, and all
+    /// outcomes are durable, when it returns.
     func run() async throws {
         if !isStopping {
             let state = machine.state
@@ -123,7 +124,8 @@ actor GroupWorker {
             while !isStopping, failure == nil {
                 await waitForRoom()
                 if isStopping || failure != nil { return }
-                let batches = try await consumer.poll(max: 500, timeout: .seconds(3600))
+                let batches = try await consumer.poll(
+                    max: min(500, configuration.maximumOpenEvents - machine.openCount), timeout: .seconds(3600))
                 for batch in batches { try receive(batch) }
                 pump()
             }
@@ -181,7 +183,7 @@ actor GroupWorker {
                 machine.loaded(place, route: read.route)
             } else {
                 let note = FailureNote(type: "Retention", text: "the record is not in the log any more")
-                if let entry = machine.lost(place, note) { entries.append(entry) }
+                entries += machine.lost(place, note)
             }
             pump()
         } catch {

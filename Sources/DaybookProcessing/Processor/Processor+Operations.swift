@@ -1,5 +1,5 @@
-// What people ask and decide: dead letters, lanes, redrive, skip, hold, release, resume. Each decision is durable when its call returns,
-// and says who made it.
+// What people ask and decide: dead letters, lanes, redrive, skip, hold, release, resume. Each decision is durable when its call
+// returns, and says who made it.
 
 public import DaybookModel
 

@@ -1,16 +1,16 @@
-// A processor as users see it: it owns a group, runs as a service, answers what stands where, and takes operations of people. How it
-// works is `GroupWorker`'s business.
+// A processor as users see it: it owns a group, runs as a service, answers what stands where, and takes operations of people.
+// How it works is `GroupWorker`'s business.
 
 public import Daybook
 internal import DaybookModel
 public import ServiceLifecycle
 internal import Synchronization
 
-/// Handles the events of some topics for one group: each in the order of its key, many keys at once, each effect once by the rules
-/// of its class.
+/// Handles the events of some topics for one group: each in the order of its key, many keys at once, each effect once by the
+/// rules of its class.
 ///
-/// What has happened to an event is in the group's journal and nowhere else; a processor that is started again, here or in the next
-/// process, goes on from there. A processor runs once.
+/// What has happened to an event is in the group's journal and nowhere else; a processor that is started again, here or in the
+/// next process, goes on from there. A processor runs once.
 public final class Processor: Service, Sendable {
     private let daybook: Daybook
     private let configuration: ProcessorConfiguration
@@ -23,8 +23,8 @@ public final class Processor: Service, Sendable {
     }
     private let state = Mutex(State())
 
-    /// A processor for this daybook. Throws `.invalidConfiguration` where a setting is not allowed, or routes to one downstream give it
-    /// different limits.
+    /// A processor for this daybook. Throws `.invalidConfiguration` where a setting is not allowed, or routes to one downstream
+    /// give it different limits.
     public init(_ daybook: Daybook, _ configuration: ProcessorConfiguration, routes: [Route]) throws(ProcessingError) {
         self.daybook = daybook
         self.configuration = configuration
@@ -49,11 +49,12 @@ public final class Processor: Service, Sendable {
         }
     }
 
-    /// Takes the group over and handles its events until it is stopped, by its service group or by ``stop()``, or something fails.
+    /// Takes the group over and handles its events until it is stopped, by its service group or by ``stop()``, or something
+    /// fails.
     ///
-    /// After a stop, what was under way has ended and is durable. Throws `ProcessingError` with `.fenced` when another processor has
-    /// taken the group over, `.diverged` or `.damagedJournal` where log and journal do not belong together, `.notRunning` for a second
-    /// run; and `DaybookError` when the disk has failed.
+    /// After a stop, what was under way has ended and is durable. Throws `ProcessingError` with `.fenced` when another
+    /// processor has taken the group over, `.diverged` or `.damagedJournal` where log and journal do not belong together,
+    /// `.notRunning` for a second run; and `DaybookError` when the disk has failed.
     public func run() async throws {
         let isFirst = state.withLock { state in
             defer { state.hasRun = true }

@@ -30,10 +30,21 @@ public struct ProcessorConfiguration: Sendable {
     /// Seed of the jitter of retries.
     public var seed: UInt64 = 0
 
+    /// Told before and after each append of the group's journal: where tests end a process, by throwing.
+    var onJournal: (@Sendable (JournalMoment) throws -> Void)?
+
     public init(group: String, topics: [String]) {
         self.group = group
         self.topics = topics
     }
+}
+
+/// An append of a group's journal that is about to be made, or has been made.
+struct JournalMoment: Sendable {
+    /// What is appended; nothing for a part of a snapshot.
+    var entries: [JournalEntry]
+    var isSnapshot = false
+    var isDurable = false
 }
 
 /// Why a processor cannot work, or an operation is not possible.

@@ -9,8 +9,8 @@ public struct EventContext: Sendable {
     public let group: String
     /// Where the event's record stands.
     public let place: EventPlace
-    /// Names the effect: the same for each attempt, and for the same event when it comes again. Targets that know idempotency keys
-    /// get it as such; transactional handlers write it into their inbox.
+    /// Names the effect: the same for each attempt, and for the same event when it comes again. Targets that know idempotency
+    /// keys get it as such; transactional handlers write it into their inbox.
     public let effectKey: String
     /// From 1.
     public let attempt: Int

@@ -108,7 +108,7 @@ struct EventTests {
             var lines: [Int]
         }
         let order = Order(orderId: "SO-1/2", lines: [1, 2])
-        let event = try Event(id: "a", source: "b", type: "c", partitionKey: "SO-1", body: order)
+        let event = try Event(id: "a", source: "b", type: "c", partitionKey: "SO-1", encoding: order)
         #expect(event.body == Array(#"{"lines":[1,2],"orderId":"SO-1/2"}"#.utf8))
         #expect(event.contentType == "application/json")
         #expect(try event.decoded(as: Order.self) == order)

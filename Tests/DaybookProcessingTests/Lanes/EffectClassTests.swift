@@ -101,6 +101,29 @@ struct EffectClassTests {
         }
     }
 
+    @Test func `a dead letter of unknown outcome is asked about when it is redriven, not repeated`() throws {
+        let downstream = Downstream("target", retries: RetryPolicy(maximumAttempts: 1))
+        var stage = try LaneStage(.probes(settle: 10), downstream: downstream)
+        try stage.send("a")
+        try stage.end(0, unknown)
+        try stage.pass(.milliseconds(10))
+        // Asked once at least, however many attempts there were.
+        try stage.end(0, .unanswered(note))
+        #expect(stage.status(0) == .dead(.unknown))
+        try stage.restart()
+        try stage.operate(try stage.machine.redrive(id: "r", [Place(0, 0)], by: "", note: ""))
+        #expect(stage.running.map(\.isProbe) == [true])
+
+        stage = try LaneStage(.never)
+        try stage.send("a")
+        try stage.end(0, unknown)
+        try stage.operate(try stage.machine.redrive(id: "r", [Place(0, 0)], by: "", note: ""))
+        #expect(stage.underWay == [0])
+        // The decision was about the first doubt; the second needs another one.
+        try stage.restart()
+        #expect(stage.status(0) == .dead(.unknown))
+    }
+
     @Test func `an attempt that takes too long is cancelled, and what it still brings does not count`() throws {
         var stage = try LaneStage(.probes(settle: 2000), downstream: Downstream("target", timeout: .seconds(5)))
         try stage.send("a")

@@ -65,6 +65,21 @@ struct GroupMachineTests {
         #expect(stage.machine.state.counts.duplicates == 1)
     }
 
+    @Test func `a conflict behind a dead letter waits with the rest, and a duplicate is no more`() throws {
+        var stage = try LaneStage()
+        try stage.send("a", "x", body: "1")
+        try stage.end(0)
+        try stage.send("a")
+        try stage.end(1, permanent)
+        try stage.send("a", "x", body: "2")
+        try stage.send("a", "x", body: "1")
+        #expect(stage.status(2) == .parked(behind: 1))
+        #expect(stage.machine.state.counts.duplicates == 1)
+        try stage.operate(try stage.machine.redrive(id: "r", [Place(0, 1)], by: "", note: ""))
+        try stage.end(1)
+        #expect(stage.status(2) == .dead(.conflict))
+    }
+
     @Test func `an event without a handler is skipped, a record that is no event is dead`() throws {
         var stage = try LaneStage()
         try stage.send("a", route: GroupMachine.filtered)

@@ -1,5 +1,5 @@
-// A group's machine with a journal in memory and a clock in the test's hand: what the machine decides to write is durable at once, or when
-// the test says so. A restart folds the journal again and compares.
+// A group's machine with a journal in memory and a clock in the test's hand: what the machine decides to write is durable at
+// once, or when the test says so. A restart folds the journal again and compares.
 
 import DaybookModel
 import Testing

@@ -1,0 +1,139 @@
+// How the result of `daybook demo erp` is shown: tables for people, one object for programs. The figures are those of the
+// scenario. Nothing here decides or counts.
+
+import Daybook
+import DaybookProcessing
+import DaybookScenario
+
+/// What a run of the ERP scenario came to.
+struct ErpDemoResult {
+    let orders: Int
+    let scenario: ErpScenario
+    let outcome: ErpScenario.Outcome
+    /// Time that passed in the scenario.
+    let virtual: Duration
+    /// Time that it took.
+    let seconds: Double
+
+    private static let columns: [(name: String, value: @Sendable (GroupCounts) -> Int)] = [
+        ("succeeded", { $0.succeeded }), ("adopted", { $0.adopted }), ("duplicates", { $0.duplicates }),
+        ("dead", { $0.dead }), ("parked", { $0.parked }), ("waited", { $0.waited }), ("retried", { $0.retried }),
+        ("unknown", { $0.unknown }),
+    ]
+
+    private var deliveries: Int { scenario.arrivals.count * ErpScenario.groups.count }
+
+    // MARK: for people
+
+    var text: String {
+        let inventory = scenario.inventory.figures
+        let accounting = scenario.accounting.figures
+        let logistics = scenario.logistics.figures
+        var text = "\(Numbers.grouped(orders)) orders, \(Numbers.grouped(scenario.arrivals.count)) events, "
+        text += "\(Numbers.grouped(deliveries)) deliveries to \(ErpScenario.groups.count) groups: "
+        text += "\(Numbers.fixed(virtual.seconds, 1)) s of virtual time in \(Numbers.fixed(seconds, 2)) s\n"
+        if let before = outcome.before { text += "\nBefore the redrive\n" + table(before) }
+        text += "\nAfter the tax ids were corrected and the dead letters redriven\n" + table(outcome.after)
+        var systems = TextTable(columns: [.left("outside system"), .left("has"), .right("count"), .right("EUR")])
+        systems.addRow(["erp-inventory", "orders open", Numbers.grouped(inventory.orders - inventory.cancelled)])
+        systems.addRow(["", "orders cancelled", Numbers.grouped(inventory.cancelled)])
+        systems.addRow(["", "units reserved", Numbers.grouped(inventory.reserved.values.reduce(0, +))])
+        systems.addRow(
+            ["accounting", "invoices", Numbers.grouped(accounting.invoices), money(accounting.invoicesAmount)])
+        systems.addRow(
+            ["", "debit notes", Numbers.grouped(accounting.debitNotes), money(accounting.debitNotesAmount)])
+        systems.addRow(
+            ["", "credit notes", Numbers.grouped(accounting.creditNotes), money(accounting.creditNotesAmount)])
+        systems.addRow(["", "answers lost on the way", Numbers.grouped(accounting.lostAnswers)])
+        systems.addRow(["logistics", "shipments", Numbers.grouped(logistics.shipments)])
+        systems.addRow(["", "updates", Numbers.grouped(logistics.updates)])
+        systems.addRow(["", "voids", Numbers.grouped(logistics.voids)])
+        systems.addRow(["", "calls that failed while it was down", Numbers.grouped(logistics.failedCalls)])
+        text += "\n" + systems.render()
+        text += "\nDocuments made twice: \(repeated). Documents out of their order's order: \(outOfOrder).\n"
+        return text
+    }
+
+    private var repeated: Int {
+        scenario.inventory.figures.repeated + scenario.accounting.figures.repeated + scenario.logistics.figures.repeated
+    }
+
+    private var outOfOrder: Int {
+        scenario.inventory.figures.outOfOrder + scenario.accounting.figures.outOfOrder
+            + scenario.logistics.figures.outOfOrder
+    }
+
+    private func table(_ statuses: [String: GroupStatus]) -> String {
+        var table = TextTable(columns: [.left("group")] + Self.columns.map { .right($0.name) })
+        for group in ErpScenario.groups {
+            guard let counts = statuses[group]?.counts else { continue }
+            table.addRow([group] + Self.columns.map { Numbers.grouped($0.value(counts)) })
+        }
+        return table.render()
+    }
+
+    private func money(_ cents: Int) -> String { Numbers.fixed(Double(cents) / 100, 2) }
+
+    // MARK: for programs
+
+    var json: JSONValue {
+        let inventory = scenario.inventory.figures
+        let accounting = scenario.accounting.figures
+        let logistics = scenario.logistics.figures
+        let reserved = inventory.reserved.sorted { $0.key < $1.key }
+        return [
+            "orders": .integer(orders), "events": .integer(scenario.arrivals.count), "deliveries": .integer(deliveries),
+            "before_redrive": outcome.before.map { groups($0) } ?? .null, "after_redrive": groups(outcome.after),
+            "inventory": [
+                "orders": .integer(inventory.orders), "cancelled": .integer(inventory.cancelled),
+                "reserved_units": .integer(inventory.reserved.values.reduce(0, +)),
+                "reserved": .object(reserved.map { (key: $0.key, value: .integer($0.value)) }),
+            ],
+            "accounting": [
+                "invoices": .integer(accounting.invoices), "invoices_minor": .integer(accounting.invoicesAmount),
+                "debit_notes": .integer(accounting.debitNotes),
+                "debit_notes_minor": .integer(accounting.debitNotesAmount),
+                "credit_notes": .integer(accounting.creditNotes),
+                "credit_notes_minor": .integer(accounting.creditNotesAmount), "net_minor": .integer(accounting.net),
+                "answers_lost": .integer(accounting.lostAnswers),
+            ],
+            "logistics": [
+                "shipments": .integer(logistics.shipments), "updates": .integer(logistics.updates),
+                "voids": .integer(logistics.voids), "failed_calls": .integer(logistics.failedCalls),
+            ],
+            "made_twice": .integer(repeated), "out_of_order": .integer(outOfOrder),
+            "virtual_seconds": .number(virtual.seconds, places: 3), "seconds": .number(seconds, places: 3),
+        ]
+    }
+
+    private func groups(_ statuses: [String: GroupStatus]) -> JSONValue {
+        .object(
+            ErpScenario.groups.compactMap { group in
+                guard let counts = statuses[group]?.counts else { return nil }
+                return (
+                    key: group,
+                    value: .object(Self.columns.map { (key: $0.name, value: .integer($0.value(counts))) })
+                )
+            })
+    }
+}
+
+extension NaiveRun {
+    func text(orders: Int) -> String {
+        var table = TextTable(columns: [.left("direct calls, three retries two seconds apart"), .right("")])
+        table.addRow(["orders", Numbers.grouped(orders)])
+        table.addRow(["invoices", Numbers.grouped(invoices)])
+        table.addRow(["of them issued again for the same order", Numbers.grouped(doubledInvoices)])
+        table.addRow(["orders that accounting rejected, and nobody knows of", Numbers.grouped(rejected)])
+        table.addRow(["amendments of orders not there yet, given up", Numbers.grouped(lostAmendments)])
+        return table.render()
+    }
+
+    func json(orders: Int) -> JSONValue {
+        [
+            "orders": .integer(orders), "invoices": .integer(invoices), "invoices_minor": .integer(invoicesAmount),
+            "invoices_issued_again": .integer(doubledInvoices), "rejected": .integer(rejected),
+            "amendments_lost": .integer(lostAmendments), "calls": .integer(calls),
+        ]
+    }
+}
