@@ -37,10 +37,13 @@ struct VerificationTests {
             id: "invoicing", ProducerConfiguration(batchSize: .bytes(200)))
         for round in 0..<16 {
             _ = try await ordinary.send(Record(key: "a", value: "\(round)"), to: "orders")
+            let end = try await daybook.offsets(try partition()).logEndOffset
             let transaction = try await transactional.begin()
             for number in 0..<8 {
                 try await transaction.send(Record(key: "b", value: "\(round) \(number) of a few words"), to: "orders")
             }
+            // An abort writes a mark only behind records that have left the producer.
+            while try await daybook.offsets(try partition()).logEndOffset == end { await Task.yield() }
             if round % 2 == 0 { await transaction.abort() } else { try await transaction.commit() }
         }
         try await daybook.close()
