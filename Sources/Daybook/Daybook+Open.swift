@@ -86,11 +86,20 @@ extension Daybook {
     }
 
     /// Flushes, and writes down how far everything is durable, so that readers in other processes see it at once.
+    ///
+    /// Throws what `flush` throws, and `.inputOutput` or `.diskFull` where it could not be written down: everything is durable
+    /// then, and readers in other processes may not see the newest of it.
     func flushAndPublish() async throws {
         try requireWritable()
         try await flush()
         let partitions = state.withLock { $0.partitionsInOrder }
-        await services.io.run { for partition in partitions { partition.publishWatermark(isFinal: true) } }
+        try await services.io.run { () throws(DaybookError) in
+            for partition in partitions {
+                if let error = partition.publishWatermark(isFinal: true) {
+                    throw DaybookError(error, partition.topicPartition)
+                }
+            }
+        }
     }
 
     /// Makes everything appended so far durable, in all partitions.

@@ -147,13 +147,18 @@ extension Partition {
     /// How long a high watermark may be kept to ourselves: other processes see it that much later.
     private static var publishInterval: Duration { .milliseconds(10) }
 
-    /// Writes the high watermark down for the next open and for readers in other processes, not more often than needed.
-    func publishWatermark(isFinal: Bool = false) {
+    /// Writes the high watermark down for the next open and for readers in other processes, not more often than needed, or
+    /// in any case where it is `isFinal`.
+    ///
+    /// Returns why it could not be written. It can be derived: without it the next open scans more, and it is tried again with
+    /// the next flush. Only who is about to read as another process does has to know.
+    @discardableResult
+    func publishWatermark(isFinal: Bool = false) -> FileError? {
         // One at a time, so that an older watermark is never written over a newer one.
         publishing.withLock { _ in publish(isFinal: isFinal) }
     }
 
-    private func publish(isFinal: Bool) {
+    private func publish(isFinal: Bool) -> FileError? {
         let watermark = state.withLock { state -> Watermark? in
             let log = state.log
             guard log.access != .read, isFinal || state.published != log.recoveryPoint else { return nil }
@@ -176,12 +181,13 @@ extension Partition {
                 topicID: topicID, partition: topicPartition.partition, highWatermark: log.recoveryPoint,
                 logStartOffset: log.promisedLogStart, leaderEpoch: log.leaderEpoch)
         }
-        guard let watermark else { return }
+        guard let watermark else { return nil }
         do throws(FileError) {
             try services.watermarks.write(watermark, slot: slot)
+            return nil
         } catch {
-            // It can be derived: without it the next open scans more. It is tried again with the next flush.
             state.withLock { $0.published = nil }
+            return error
         }
     }
 }
