@@ -50,7 +50,7 @@ struct ErpDemoResult {
         systems.addRow(["", "voids", Numbers.grouped(logistics.voids)])
         systems.addRow(["", "calls that failed while it was down", Numbers.grouped(logistics.failedCalls)])
         text += "\n" + systems.render()
-        text += "\nDocuments made twice: \(repeated). Documents out of their order's order: \(outOfOrder).\n"
+        text += "\nDocuments made twice: \(repeated). Documents out of order: \(outOfOrder).\n"
         return text
     }
 

@@ -9,6 +9,18 @@ internal import Synchronization
 /// Handles the events of some topics for one group: each in the order of its key, many keys at once, each effect once by the
 /// rules of its class.
 ///
+/// ```swift
+/// let invoices = Route(
+///     "crm.order.*", to: Downstream("accounting", concurrency: 32), effect: .idempotent(window: .seconds(86_400))
+/// ) { event, context in
+///     let order = try event.decoded(as: Order.self)
+///     return .done(reference: try await accounting.invoice(order, idempotencyKey: context.effectKey))
+/// }
+/// let processor = try Processor(
+///     daybook, ProcessorConfiguration(group: "accounting", topics: ["orders"]), routes: [invoices])
+/// try await ServiceGroup(services: [daybook, processor], logger: logger).run()
+/// ```
+///
 /// What has happened to an event is in the group's journal and nowhere else; a processor that is started again, here or in the
 /// next process, goes on from there. A processor runs once.
 public final class Processor: Service, Sendable {

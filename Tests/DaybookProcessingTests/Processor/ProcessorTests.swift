@@ -175,6 +175,25 @@ struct ProcessorTests {
         }
     }
 
+    @Test func `a plain success costs at most eight bytes of journal, batches and records included`() throws {
+        let stage = ProcessingStage()
+        try stage.loop.run {
+            let daybook = try await stage.open()
+            try await Self.publish(daybook, (0..<6000).map { "k\($0 * 7919 % 1500)" })
+            let route = Route("**", to: Downstream("t", concurrency: 256), effect: .pure) { event, _ in
+                await stage.loop.pass(.milliseconds(1 + event.id.utf8.reduce(0) { $0 + Int($1) } % 7))
+                return .done()
+            }
+            let processor = try Processor(daybook, Self.configuration(), routes: [route])
+            try await Self.beside(processor) {
+                _ = try await Self.settled(processor, stage.loop) { $0.counts.succeeded == 6000 }
+            }
+            let journal = try await daybook.journal("g")
+            #expect(try await daybook.offsets(journal.topicPartition).size.rawValue <= 6000 * 8)
+            try await daybook.close()
+        }
+    }
+
     @Test func `settings that make no sense are refused, and journals are nobody else's topics`() throws {
         let stage = ProcessingStage()
         try stage.loop.run {
