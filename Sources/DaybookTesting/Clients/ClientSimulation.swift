@@ -133,6 +133,9 @@ package struct ClientSimulation {
             do {
                 let audit = try inProcess(&generator) { daybook, _ in
                     let audit = try await self.look(daybook)
+                    // The disk may have gone in the midst of opening, whose flushes have then failed: the daybook is open, and
+                    // shows nothing that it does not know to be durable.
+                    if self.disk.isDown { throw DiskWentDown() }
                     if death == .closed { try await daybook.close() } else { self.disk.crash() }
                     return audit
                 }
@@ -157,3 +160,6 @@ package struct ClientSimulation {
         return audit
     }
 }
+
+/// What was seen counts for nothing: it was the last of a process whose machine was dying.
+private struct DiskWentDown: Error {}
