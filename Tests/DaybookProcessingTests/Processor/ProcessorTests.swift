@@ -64,7 +64,9 @@ struct ProcessorTests {
         let meeting = Meeting(of: 300)
         let seen = Mutex<[String: [Int64]]>([:])
         let (signal, finished) = AsyncStream<Void>.makeStream()
-        let route = Route("order.*", to: Downstream("t", concurrency: 350), effect: .transactional) { event, context in
+        // On a busy machine a call may take long, and none is to be made a second time for that.
+        let downstream = Downstream("t", concurrency: 350, timeout: .seconds(3_600))
+        let route = Route("order.*", to: downstream, effect: .transactional) { event, context in
             await meeting.join()
             let count = seen.withLock { seen in
                 seen[event.partitionKey ?? "", default: []].append(context.place.offset.rawValue)
