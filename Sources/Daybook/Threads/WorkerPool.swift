@@ -111,12 +111,17 @@ final class WorkerPool: Sendable {
         var jobs: [Job] = []
         var head = 0
         var sleeping = 0
+        /// Threads that have not gone for good.
+        var running = 0
         var isStopped = false
 
         func next() -> Job? {
             monitor.withLock {
                 while head == jobs.count {
-                    if isStopped { return nil }
+                    if isStopped {
+                        running -= 1
+                        return nil
+                    }
                     sleeping += 1
                     monitor.wait()
                     sleeping -= 1
@@ -145,20 +150,31 @@ final class WorkerPool: Sendable {
         self.queue = queue
         self.executor = executor
         if executor != nil { return }
-        for _ in 0..<threads {
-            startThread {
-                let following = FollowingJob(of: ObjectIdentifier(queue))
-                following.withCurrent { while let job = following.take() ?? queue.next() { job() } }
-            }
+        queue.running = threads
+        for _ in 0..<threads { Self.start(queue) }
+    }
+
+    private static func start(_ queue: Queue) {
+        startThread {
+            let following = FollowingJob(of: ObjectIdentifier(queue))
+            following.withCurrent { while let job = following.take() ?? queue.next() { job() } }
         }
     }
 
     deinit { stop() }
 
     /// Hands a job to the next free thread. Amortised O(1).
+    ///
+    /// A pool that has been stopped runs it too, on a thread made for it: somebody may wait for the job's answer.
     func submit(_ job: @escaping Job) {
         if let executor { return executor.submit(job) }
-        queue.monitor.withLock { queue.append(job) }
+        let isDeserted = queue.monitor.withLock {
+            queue.append(job)
+            guard queue.running == 0 else { return false }
+            queue.running = 1
+            return true
+        }
+        if isDeserted { Self.start(queue) }
     }
 
     /// Hands a job to a thread that has nothing to do; false when there is none, and the job is still the caller's.

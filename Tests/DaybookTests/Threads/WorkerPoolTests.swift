@@ -13,6 +13,12 @@ import Testing
         func add(_ line: String) { lines.withLock { $0.append(line) } }
     }
 
+    @Test func `A stopped pool runs what it is handed all the same: somebody waits for the answer`() async {
+        let pool = WorkerPool(threads: 1)
+        pool.stop()
+        for number in 0..<200 { #expect(await pool.run { number } == number) }
+    }
+
     @Test func `What a job leaves its thread comes next, once, and before what others have left`() async {
         let (pool, log) = (WorkerPool(threads: 1), Log())
         await withCheckedContinuation { continuation in
