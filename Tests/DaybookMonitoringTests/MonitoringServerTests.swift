@@ -111,7 +111,8 @@ struct MonitoringServerTests {
                 answer = (try? await get(query, prometheus.port))?.body ?? ""
                 return answer.contains("\"value\":[")
             }
-            #expect(isKnown, "\(prometheus.log)")
+            let targets = try await get("/api/v1/targets", prometheus.port).body
+            #expect(isKnown, "\(targets)\n\(prometheus.log)")
             #expect(answer.contains("\"topic\":\"orders\"") && answer.contains(",\"5\"]"), "\(answer)")
             let rules = try await get("/api/v1/rules", prometheus.port).body
             #expect(rules.contains("DaybookGroupBehind"))

@@ -60,11 +60,14 @@ extension Daybook {
 }
 
 /// Polls a condition that another thread brings about, giving way in between; false when it takes too long. That is long
-/// enough for an instrumented process on a busy machine: only a test that fails waits for it.
+/// enough for an instrumented process on a busy machine: only a test that fails waits for it. Beside many other tests a turn
+/// may come seldom, so it asks a number of times before it lets the clock decide.
 func eventually(_ condition: () async throws -> Bool) async rethrows -> Bool {
     let start = ContinuousClock.now
-    while start.duration(to: .now) < .seconds(300) {
+    var asked = 0
+    while asked < 100 || start.duration(to: .now) < .seconds(300) {
         if try await condition() { return true }
+        asked += 1
         await Task.yield()
     }
     return false
