@@ -83,6 +83,24 @@ extension Daybook {
         return try Journal(self, topic)
     }
 
+    /// The journal of that name if it has been made, for whoever reads it: a daybook that was opened for reading has it too.
+    ///
+    /// Throws `.invalidTopic` where the name does not make a topic's.
+    package func existingJournal(_ name: String) throws(DaybookError) -> Journal? {
+        let topicName: TopicName
+        do { topicName = try TopicName(Journal.prefix + name) } catch {
+            throw DaybookError(.invalidTopic, "\"\(name)\" cannot name a journal: \(error)", cause: error)
+        }
+        guard let topic = state.withLock({ $0.registry.topics[topicName] }) else { return nil }
+        return try Journal(self, topic)
+    }
+
+    /// The names of all journals there are, in order.
+    package var journalNames: [String] {
+        topics(includingInternal: true).filter { $0.name.isJournal }
+            .map { String($0.name.description.dropFirst(Journal.prefix.count)) }
+    }
+
     /// The time of day, by the clock that the daybook was opened with.
     package var now: Timestamp { services.clock.now() }
 

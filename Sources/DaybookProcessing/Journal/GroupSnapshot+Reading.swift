@@ -47,8 +47,23 @@ extension GroupSnapshot {
             state.effects.insert(effect, EffectIndex.Entry(digest: digest, place: try reader.place()))
         }
         for _ in 0..<(try reader.integer()) { state.redrives.insert(try reader.text()) }
+        // A snapshot of version 1 ends here.
+        if reader.remaining > 0 { try readMoments(&reader, into: &state) }
         try reader.finish()
         return state
+    }
+
+    private static func readMoments(
+        _ reader: inout JournalReader, into state: inout GroupState
+    ) throws(JournalBytesError) {
+        for _ in 0..<(try reader.integer()) {
+            let place = try reader.place()
+            state.deadSince[place] = try reader.moment()
+        }
+        for _ in 0..<(try reader.integer()) {
+            let lane = try reader.lane()
+            state.holds[lane] = LaneHold(by: try reader.text(), note: try reader.text(), since: try reader.moment())
+        }
     }
 
     private static func insert(_ event: OpenEvent, at place: Place, into state: inout GroupState) {

@@ -1,14 +1,15 @@
 // A group's state as bytes, in parts that are written into its journal one behind the other: what came before them need not be
 // read any more. Left out is what the log says again: events that are merely queued.
 //
-//     kind 2 · version 1 · part · number of parts · bytes of the state
+//     kind 2 · version 2 · part · number of parts · bytes of the state
 
 internal import DaybookModel
 
 /// Writes and reads snapshots.
 enum GroupSnapshot {
     static let kind: UInt8 = 2
-    static let version: UInt8 = 1
+    /// Version 1 ends before the moments since which events are dead.
+    static let version: UInt8 = 2
     /// Bytes of the state in each part.
     static let partSize = 1 << 20
 
@@ -35,7 +36,7 @@ enum GroupSnapshot {
         let kind = try reader.byte()
         guard kind == Self.kind else { throw .unknownTag(kind) }
         let version = try reader.byte()
-        guard version == Self.version else { throw .unsupportedVersion(version) }
+        guard (1...Self.version).contains(version) else { throw .unsupportedVersion(version) }
         let number = try reader.integer()
         let count = try reader.integer(1...(1 << 20))
         guard number < count else { throw .invalidNumber(UInt64(number)) }
@@ -92,6 +93,18 @@ enum GroupSnapshot {
         }
         writer.number(state.redrives.count)
         for id in state.redrives { writer.text(id) }
+        writer.number(state.deadSince.count)
+        for (place, moment) in state.deadSince {
+            writer.place(place)
+            writer.signed(moment.rawValue)
+        }
+        writer.number(state.holds.count)
+        for (lane, hold) in state.holds {
+            writer.lane(lane)
+            writer.text(hold.by)
+            writer.text(hold.note)
+            writer.signed(hold.since.rawValue)
+        }
     }
 
     /// Whether receiving the event again gives the same.

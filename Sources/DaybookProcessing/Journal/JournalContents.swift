@@ -51,6 +51,16 @@ struct JournalContents: Sendable {
         }
     }
 
+    /// What the snapshot says; a group that has just begun where there is none.
+    func state(effectsCapacity: Int) throws(ProcessingError) -> GroupState {
+        guard let snapshot else { return GroupState(effectsCapacity: effectsCapacity) }
+        do throws(JournalBytesError) {
+            return try GroupSnapshot.state(snapshot, effectsCapacity: effectsCapacity)
+        } catch {
+            throw ProcessingError(.damagedJournal, "The snapshot of the group cannot be read: \(error)")
+        }
+    }
+
     /// Takes in the next record's value.
     mutating func take(_ value: [UInt8]) throws(JournalBytesError) {
         guard value.first == GroupSnapshot.kind else { return pages.append(try JournalPage(decoding: value)) }

@@ -75,7 +75,7 @@ struct GroupMachine: Sendable {
         self.rules = rules
         gates = rules.downstreams.map { DownstreamGate($0) }
         ready = rules.downstreams.map { _ in PlaceQueue() }
-        dirty = state.lanes.keys.sorted { Self.isBefore($0, $1) }
+        dirty = state.lanes.keys.sorted { Lane.isBefore($0, $1) }
     }
 
     /// In place of a route: no handler is there for the event.
@@ -128,7 +128,7 @@ struct GroupMachine: Sendable {
 
     /// Applies what has become durable.
     mutating func apply(_ page: JournalPage) throws(FoldError) {
-        dirty += try state.apply(page).sorted { Self.isBefore($0, $1) }
+        dirty += try state.apply(page).sorted { Lane.isBefore($0, $1) }
         for entry in page.entries {
             switch entry {
             case .succeeded(let partition, let offsets):
@@ -277,15 +277,5 @@ struct GroupMachine: Sendable {
         let limit = rules.downstreams[rules.routes[attempt.route].downstream].timeout.wholeMilliseconds
         timeouts.insert(attempt, at: now.advanced(byMilliseconds: limit))
         actions.append(.begin(attempt))
-    }
-
-    private static func isBefore(_ a: Lane, _ b: Lane) -> Bool {
-        if a.partition != b.partition { return a.partition < b.partition }
-        switch (a.key, b.key) {
-        case (.none(let x), .none(let y)): return x < y
-        case (.none, .bytes): return true
-        case (.bytes, .none): return false
-        case (.bytes(let x), .bytes(let y)): return x.lexicographicallyPrecedes(y)
-        }
     }
 }

@@ -43,8 +43,9 @@ extension GroupState {
         case .redriven(let id, _, _, let places):
             guard redrives.insert(id).inserted else { return }
             for place in places { changed.insert(try redrive(place)) }
-        case .lane(let lane, let isHeld, _, _):
+        case .lane(let lane, let isHeld, let by, let note):
             lanes[lane, default: LaneState()].isHeld = isHeld
+            holds[lane] = isHeld ? LaneHold(by: by, note: note, since: time) : nil
             dropIfEmpty(lane)
             changed.insert(lane)
         case .stopped(let reason): stop = reason
@@ -111,6 +112,7 @@ extension GroupState {
             if reason == .unknown { event.raiseDoubt(&counts) }
             counts.dead += 1
             deadInARow += 1
+            deadSince[place] = time
             setAside(place, lane)
             if holdsKey {
                 lanes[lane, default: LaneState()].blocker = lanes[lane]?.blocker ?? place.offset
@@ -161,6 +163,7 @@ extension GroupState {
         if case .dead = event.status { counts.dead -= 1 } else { counts.parked -= 1 }
         counts.otherwiseSkipped += 1
         events[place] = nil
+        deadSince[place] = nil
         settle(event)
         letGo(lane, of: place)
         dropIfEmpty(lane)
@@ -189,6 +192,7 @@ extension GroupState {
     private mutating func reopen(_ place: Place) {
         guard var event = events[place] else { return }
         if case .dead = event.status { counts.dead -= 1 } else { counts.parked -= 1 }
+        deadSince[place] = nil
         event.status = .queued
         event.attempts = 0
         event.spent = 0

@@ -92,6 +92,10 @@ struct GroupState: Sendable {
     var revisions: [Lane: Int64] = [:]
     var effects: EffectIndex
     var redrives: Set<String> = []
+    /// Since when dead events are dead.
+    var deadSince: [Place: Timestamp] = [:]
+    /// What was said when lanes were held that still are.
+    var holds: [Lane: LaneHold] = [:]
     var counts = GroupCounts()
     /// Dead letters since the last success.
     var deadInARow = 0

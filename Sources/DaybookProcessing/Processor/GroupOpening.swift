@@ -22,14 +22,7 @@ struct OpenedGroup: Sendable {
         self.routes = routes
         journal = try await daybook.journal(configuration.group)
         let contents = try await JournalContents(journal, of: daybook)
-        var state = GroupState(effectsCapacity: configuration.rememberedEffects)
-        if let snapshot = contents.snapshot {
-            do throws(JournalBytesError) {
-                state = try GroupSnapshot.state(snapshot, effectsCapacity: configuration.rememberedEffects)
-            } catch {
-                throw ProcessingError(.damagedJournal, "The snapshot of the group cannot be read: \(error)")
-            }
-        }
+        var state = try contents.state(effectsCapacity: configuration.rememberedEffects)
         let reading = RecordsAgain(daybook, configuration, routes)
         for page in contents.pages { try await reading.apply(page, to: &state) }
         let (lastLife, wasClosed) = (state.lastTime, state.wasClosed)
@@ -77,8 +70,9 @@ struct OpenedGroup: Sendable {
     }
 }
 
-/// Receives again the records that a journal's pages are about, as far as each page needs them.
-private struct RecordsAgain {
+/// Receives again the records that a journal's pages are about, as far as each page needs them. Without routes for whoever only
+/// looks: the effects of events are then told apart by their names.
+struct RecordsAgain {
     let daybook: Daybook
     let configuration: ProcessorConfiguration
     let routes: [Route]

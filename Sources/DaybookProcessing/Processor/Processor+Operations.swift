@@ -3,19 +3,6 @@
 
 public import DaybookModel
 
-/// An event that has been set aside for good, unless somebody redrives it.
-public struct DeadLetter: Sendable, Hashable {
-    public let place: EventPlace
-    /// The key of its record.
-    public let key: [UInt8]?
-    public let reason: DeadLetterReason
-    public let attempts: Int
-    /// What the last failure said.
-    public let note: FailureNote?
-    /// The events that wait behind it, in order.
-    public let parked: [Offset]
-}
-
 /// Where a group stands.
 public struct GroupStatus: Sendable, Hashable {
     public let counts: GroupCounts
@@ -33,8 +20,11 @@ extension Processor {
     /// Where the group stands: what is durable. O(partitions).
     public func status() async throws(ProcessingError) -> GroupStatus { await (try worker()).status }
 
-    /// All dead letters, in the order of the log. O(open events).
-    public func deadLetters() async throws(ProcessingError) -> [DeadLetter] { await (try worker()).deadLetters }
+    /// The dead letters that a filter means, all by default, in the order of the log. O(open events), and reads the record of each.
+    public func deadLetters(matching filter: DeadLetterFilter = DeadLetterFilter()) async throws -> [DeadLetter] {
+        var lookup = EventLookup(daybook)
+        return try await lookup.letters(await worker().deadLetters, matching: filter)
+    }
 
     /// Works through dead letters again, each with all that is parked behind it, in order. By default all there are.
     ///
@@ -81,18 +71,7 @@ extension GroupWorker {
         )
     }
 
-    var deadLetters: [DeadLetter] {
-        let state = machine.state
-        return state.events.sorted { $0.key < $1.key }.compactMap { place, event in
-            guard case .dead(let reason) = event.status else { return nil }
-            let lane = state.lanes[event.facts.lane]
-            var key: [UInt8]?
-            if case .bytes(let bytes) = event.facts.lane.key { key = bytes }
-            return DeadLetter(
-                place: named(place), key: key, reason: reason, attempts: event.attempts, note: event.note,
-                parked: lane?.blocker == place.offset ? lane?.parked ?? [] : [])
-        }
-    }
+    var deadLetters: [DeadLetter] { machine.state.deadLetters }
 
     func redrive(_ id: String, _ places: [EventPlace]?, _ by: String, _ note: String) async throws -> Bool {
         let places = try (places ?? deadLetters.map(\.place)).map { try numbered($0) }
@@ -117,16 +96,9 @@ extension GroupWorker {
         try await writeDurably(.lane(Lane(place, key: key), isHeld: isHeld, by: by, note: note))
     }
 
-    private func named(_ place: Place) -> EventPlace {
-        EventPlace(machine.state.partitions[Int(place.partition)].topicPartition, place.offset)
-    }
+    private func named(_ place: Place) -> EventPlace { machine.state.named(place) }
 
-    private func numbered(_ place: EventPlace) throws(ProcessingError) -> Place {
-        guard let number = machine.state.numbers[place.topicPartition] else {
-            throw ProcessingError(.unknownEvent, "\(place.topicPartition) is no partition of the group", place: place)
-        }
-        return Place(number, place.offset)
-    }
+    private func numbered(_ place: EventPlace) throws(ProcessingError) -> Place { try machine.state.numbered(place) }
 
     private func named(_ error: OperationError) -> ProcessingError {
         switch error {

@@ -24,7 +24,7 @@ internal import Synchronization
 /// What has happened to an event is in the group's journal and nowhere else; a processor that is started again, here or in the
 /// next process, goes on from there. A processor runs once.
 public final class Processor: Service, Sendable {
-    private let daybook: Daybook
+    let daybook: Daybook
     private let configuration: ProcessorConfiguration
     private let routes: [Route]
 

@@ -60,6 +60,8 @@ public struct ProcessingError: Error, Sendable, CustomStringConvertible {
         public static let damagedJournal = Code(description: "damagedJournal")
         /// The processor is not at work.
         public static let notRunning = Code(description: "notRunning")
+        /// Nothing is known of a group of that name: no processor has had it.
+        public static let unknownGroup = Code(description: "unknownGroup")
         /// There is no such dead letter, or no such event.
         public static let unknownEvent = Code(description: "unknownEvent")
         /// Something is under way with the event.
