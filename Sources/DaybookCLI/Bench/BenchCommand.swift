@@ -7,9 +7,10 @@ import ArgumentParser
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract: "Measure what appending, flushing, replaying, opening and maintenance cost on this machine.",
+        abstract: "Measure what appending, flushing, replaying, processing and maintenance cost on this machine.",
         subcommands: [
             AppendBench.self, TransactionBench.self, DurableBench.self, ReplayBench.self, ConsumeBench.self,
+            ProcessingBench.self,
             LatencyBench.self, OpenBench.self, IdleBench.self, OffsetsBench.self, MaintenanceBench.self,
         ])
 }

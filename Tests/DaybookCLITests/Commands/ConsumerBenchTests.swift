@@ -56,4 +56,17 @@ import Testing
         try command.succeed("topic", "create", "orders")
         #expect(try command.fail("bench", "offsets", status: 64).contains("holds the topic orders"))
     }
+
+    @Test func `The benchmark of processors goes through all its parts`() throws {
+        let command = try Command()
+        let result = try command.succeed(
+            "bench", "processing", "--records", "600", "--keys", "50", "--rounds", "1", "--concurrency", "20",
+            "--keys-seen", "300", "--waiting", "200", "--ranges", "300", "--json"
+        ).object()
+        func figures(_ part: String) throws -> [String: Any] { try #require(result[part] as? [String: Any]) }
+        #expect((try figures("idle")["recordsPerSecond"] as? Double ?? 0) > 0)
+        #expect((try figures("waits")["waitMilliseconds"] as? Double ?? 0) >= 5)
+        #expect((try figures("memory")["afterWaiting"] as? Int ?? 0) > 0)
+        #expect((try figures("restart")["journalBytes"] as? Int ?? 0) > 300)
+    }
 }
