@@ -20,14 +20,19 @@ final class OffsetStore: Sendable {
     /// One shard for each partition of the internal topic; nil before they are needed.
     private let shards = Mutex<[OffsetShard]?>(nil)
     /// Asked before anything is changed from outside of a group. Set by whoever coordinates groups.
-    private let presence = Mutex<@Sendable (String) -> GroupPresence>({ _ in .empty(since: nil) })
+    private let asked = Mutex(Asked(presence: { _ in .empty(since: nil) }))
+
+    /// A closure that is a generic value itself comes back in one wrapper more from each access; a field does not.
+    private struct Asked: Sendable {
+        var presence: @Sendable (String) -> GroupPresence
+    }
 
     /// Has `presence` asked about every group from now on. It is called under no lock, on any thread, and must not block.
     func coordinate(_ presence: @escaping @Sendable (String) -> GroupPresence) {
-        self.presence.withLock { $0 = presence }
+        asked.withLock { $0.presence = presence }
     }
 
-    func presence(of group: String) -> GroupPresence { presence.withLock { $0 }(group) }
+    func presence(of group: String) -> GroupPresence { asked.withLock { $0.presence }(group) }
 
     /// Throws `.groupNotEmpty` while members are at work in a group.
     func requireEmpty(_ group: String) throws(DaybookError) {

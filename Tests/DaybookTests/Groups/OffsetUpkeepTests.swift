@@ -36,6 +36,15 @@ struct OffsetUpkeepTests {
         }
     }
 
+    @Test func `However often it is asked whether a group is at work, asking costs the same`() async throws {
+        try await withDaybook { daybook in
+            // What is asked must not grow by being asked: the stack would not hold what these many times make of it.
+            for _ in 0..<200_000 where daybook.committedOffsets.presence(of: "g") != .empty(since: nil) {
+                Issue.record("nobody has joined it")
+            }
+        }
+    }
+
     @Test func `Where it is asked for, unused groups are forgotten, and no others`() async throws {
         let clock = ManualClock()
         try await withDaybook(partitions: 2, configuration(clock, retention: Self.day * 7)) { daybook in
