@@ -77,6 +77,7 @@ extension EventStep {
             "attempt \(attempts) failed, the next one is due at \(MomentText.format(due))\(error(note))"
         case .unknown(let attempts, let due, let note):
             "attempt \(attempts) ended and nobody knows how, to be found out at \(MomentText.format(due))\(error(note))"
+        case .doubted(let note): "nobody knows whether an attempt was made\(error(note))"
         case .succeeded(let reference, let isAdopted):
             "succeeded\(isAdopted ? " by an earlier attempt" : "")\(reference.map { ", reference \($0)" } ?? "")"
         case .skipped(let reason): "skipped: \(reason.sentence)"

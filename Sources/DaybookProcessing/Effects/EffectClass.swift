@@ -21,7 +21,9 @@ public enum EffectClass: Sendable {
     /// row does nothing. Runs again. Exactly one effect.
     case transactional
     /// The target knows the effect key for `window` after the first call and does nothing twice. The call is repeated within it;
-    /// later the target is asked by `probe`, or, where there is none, the event is dead-lettered as unknown. Exactly one effect.
+    /// later the target is asked by `probe`, or, where there is none, the event is dead-lettered as unknown. Exactly one effect,
+    /// unless processes die again and again for longer than the window, each in the middle of the same call: the window is
+    /// counted from the last of them.
     case idempotent(window: Duration, probe: Probe? = nil)
     /// The target does everything that it is told, but can be asked. An intent is durable before the call; when the outcome is
     /// unknown it is asked `settle` later, by when a call under way has had its effect or never will. Exactly one effect if the
@@ -57,6 +59,9 @@ enum EffectRule: Sendable, Hashable {
     case sameKey(window: Int64, canProbe: Bool)
     case probes(settle: Int64)
     case never
+
+    /// The target tells calls apart by the effect key.
+    var isSameKey: Bool { if case .sameKey = self { true } else { false } }
 
     /// Whether an attempt must be in the journal before it is made: what a process that died had begun can then be told from what
     /// it had not.

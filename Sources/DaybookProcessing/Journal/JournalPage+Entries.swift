@@ -89,6 +89,9 @@ extension JournalWriter {
         case .parked(let blocker):
             byte(10)
             number(UInt64(blocker.rawValue))
+        case .doubted(let note):
+            byte(11)
+            self.note(note)
         }
     }
 
@@ -200,6 +203,7 @@ extension JournalReader {
         case 8: return try dead(holdsKey: false)
         case 9: return try dead(holdsKey: true)
         case 10: return .parked(behind: try offset())
+        case 11: return .doubted(try note())
         case let tag: throw .unknownTag(tag)
         }
     }

@@ -65,6 +65,8 @@ enum EventChange: Hashable, Sendable {
     case attempting
     case retrying(attempts: Int, due: Timestamp, spent: Int64, note: FailureNote?)
     case unknown(attempts: Int, due: Timestamp, spent: Int64, note: FailureNote?)
+    /// A process that died may have made an attempt, nobody knows when.
+    case doubted(FailureNote)
     case succeeded(attempts: Int, reference: String?, isAdopted: Bool)
     case skipped(SkipReason)
     /// `holdsKey`: the events behind it in its lane are set aside too.
@@ -106,4 +108,12 @@ struct OpenEvent: Hashable, Sendable {
     var isRedriven = false
 
     init(_ facts: EventFacts) { self.facts = facts }
+
+    /// An attempt has been made, or may have been.
+    var isRetry: Bool { attempts > 0 || isInDoubt }
+
+    /// Its effect has happened, or may happen yet.
+    var hasBegun: Bool {
+        if case .attempting = status { true } else { isRetry }
+    }
 }

@@ -32,10 +32,12 @@ extension GroupMachine {
                 case .parked, .waiting: continue
                 default: return
                 }
-            case .passOver(let moment):
-                timers.insert(lane, at: moment)
+            case .passOver(let moment): lookAgain(at: lane, moment)
             case .wait(let moment):
-                if let moment { timers.insert(lane, at: moment) }
+                if let moment { lookAgain(at: lane, moment) }
+                return
+            case .waitForClaim(let holder):
+                claimants[holder, default: []].insert(lane)
                 return
             case .load:
                 if loading.insert(place).inserted { actions.append(.load(place)) }
@@ -43,10 +45,18 @@ extension GroupMachine {
             case .begin(let route):
                 busy[lane] = place
                 busyLanes[place] = lane
-                ready[rules.routes[route].downstream].append(place)
+                let downstream = rules.routes[route].downstream
+                if event.isRetry { retries[downstream].append(place) } else { ready[downstream].append(place) }
                 return
             }
         }
+    }
+
+    /// One moment for each lane is enough: the earliest.
+    private mutating func lookAgain(at lane: Lane, _ moment: Timestamp) {
+        if let known = timerOf[lane], known <= moment { return }
+        timerOf[lane] = moment
+        timers.insert(lane, at: moment)
     }
 
     private enum Verdict {
@@ -55,6 +65,8 @@ extension GroupMachine {
         case passOver(until: Timestamp)
         /// The lane waits with it.
         case wait(until: Timestamp?)
+        /// The lane waits with it until the event at that place has had its effect, or will not have it.
+        case waitForClaim(of: Place)
         case load
         case begin(route: Int)
     }
@@ -72,16 +84,15 @@ extension GroupMachine {
         if effect != nil { return .write(dead(.conflict, event, nil)) }
         guard let route = routes[place] else { return .load }
         if route == Self.unreadable { return .write(dead(.unreadable, event, nil)) }
-        if route == Self.filtered { return .write(.skipped(.filtered)) }
+        if route == Self.filtered { return filter(event, now) }
         let rule = rules.routes[route]
         switch event.status {
         case .queued, .waiting:
             if let verdict = gate(event, now) { return verdict }
-            if isDoubtful(place, event, rule) {
-                let note = FailureNote(type: "Crash", text: "a process that died may have made an attempt")
-                return .write(.unknown(attempts: 0, due: now, spent: 0, note: note))
-            }
-        case .retrying(let due): if due > now { return .wait(until: due) }
+            if event.attempts == 0, isDoubtful(place, event, rule) { return .write(.doubted(Self.doubt)) }
+        case .retrying(let due):
+            if due > now { return .wait(until: due) }
+            if due < opened, isDoubtful(place, event, rule) { return .write(.doubted(Self.doubt)) }
         case .unknown(let due):
             if case .giveUp = mode(of: event, rule, at: now) { return .write(dead(.unknown, event, event.note)) }
             if due > now { return .wait(until: due) }
@@ -91,7 +102,30 @@ extension GroupMachine {
         case .dead, .parked: return .wait(until: nil)
         }
         if case .giveUp = mode(of: event, rule, at: now) { return .write(dead(.unknown, event, event.note)) }
-        return .begin(route: route)
+        return claim(place, event, rule) ?? .begin(route: route)
+    }
+
+    /// A revision that nobody handles is done with in its turn, so that those behind it wait for it no longer than it takes.
+    private func filter(_ event: OpenEvent, _ now: Timestamp) -> Verdict {
+        guard let verdict = gate(event, now) else { return .write(.skipped(.filtered)) }
+        if case .write(.dead) = verdict { return .write(.skipped(.filtered)) }
+        return verdict
+    }
+
+    /// What an effect that must not be begun twice at once has to wait for: nil where the event has the effect for itself.
+    private func claim(_ place: Place, _ event: OpenEvent, _ rule: RouteRule) -> Verdict? {
+        guard rule.effect.needsIntent, let holder = claims[event.facts.effect], holder != place,
+            let other = state.events[holder]
+        else { return nil }
+        if !other.status.isAside { return .waitForClaim(of: holder) }
+        guard other.isInDoubt, !event.isRedriven else { return nil }
+        let text =
+            "the effect is that of the dead letter at offset \(holder.offset), of which nobody knows whether it happened"
+        return .write(dead(.unknown, event, FailureNote(type: "Unknown", text: text)))
+    }
+
+    private static var doubt: FailureNote {
+        FailureNote(type: "Crash", text: "a process that died may have made an attempt")
     }
 
     /// What the revision gate says: nil where the event may go on.
@@ -121,7 +155,7 @@ extension GroupMachine {
 
     /// Whether a process that died may have made an attempt so long ago that the target has forgotten the effect key.
     private func isDoubtful(_ place: Place, _ event: OpenEvent, _ rule: RouteRule) -> Bool {
-        guard case .sameKey(let window, _) = rule.effect, !event.isInDoubt, event.attempts == 0, !event.isRedriven,
+        guard case .sameKey(let window, _) = rule.effect, !event.isInDoubt, !event.isRedriven,
             let lastLife, let bound = doubtBelow[place.partition], place.offset < bound
         else { return false }
         let timeout = rules.downstreams[rule.downstream].timeout.wholeMilliseconds
@@ -134,11 +168,8 @@ extension GroupMachine {
         switch rule.effect {
         case .runsAgain: return .call
         case .sameKey(let window, let canProbe):
-            // Without a counted attempt it is one of a process that died, nobody knows when.
             let timeout = rules.downstreams[rule.downstream].timeout.wholeMilliseconds
-            if event.attempts > 0, let first = event.firstAttempt, first.milliseconds(until: now) + timeout <= window {
-                return .call
-            }
+            if let first = event.firstAttempt, first.milliseconds(until: now) + timeout <= window { return .call }
             return canProbe ? .probe : event.isRedriven ? .call : .giveUp
         case .probes: return .probe
         case .never: return event.isRedriven ? .call : .giveUp

@@ -40,6 +40,11 @@ extension GroupMachine {
         case .found(let reference):
             return .succeeded(attempts: event.attempts, reference: reference, isAdopted: true)
         case .absent:
+            // Nothing has happened, so it may be given up for good like any other failure.
+            let policy = rules.downstreams[rule.downstream].retries
+            if event.attempts >= policy.maximumAttempts || spent > policy.maximumElapsed.wholeMilliseconds {
+                return dead(.exhausted, event.attempts, event.note)
+            }
             return .retrying(attempts: event.attempts, due: now, spent: spent, note: nil)
         case .unanswered(let note):
             return again(.unknown, note, attempts, spent, attempt, event, rule, now)
@@ -55,7 +60,9 @@ extension GroupMachine {
         _ kind: FailureKind, _ note: FailureNote, _ attempts: Int, _ spent: Int64, _ attempt: Attempt,
         _ event: OpenEvent, _ rule: RouteRule, _ now: Timestamp
     ) -> EventChange {
-        let isUnknown = kind == .unknown || event.isInDoubt && attempt.isProbe
+        // That this attempt did nothing says nothing about an earlier one.
+        let staysInDoubt = attempt.isProbe || rule.effect.isSameKey && !event.isRedriven
+        let isUnknown = kind == .unknown || event.isInDoubt && staysInDoubt
         let policy = rules.downstreams[rule.downstream].retries
         var delay = policy.delay(before: max(1, attempts), seed: seed(of: attempt.place))
         if case .throttled(let after) = kind { delay = max(delay, after.wholeMilliseconds) }
@@ -76,7 +83,7 @@ extension GroupMachine {
             attempts: attempts, due: now.advanced(byMilliseconds: delay), spent: spent + delay, note: note)
     }
 
-    private func dead(_ reason: DeadLetterReason, _ attempts: Int, _ note: FailureNote) -> EventChange {
+    private func dead(_ reason: DeadLetterReason, _ attempts: Int, _ note: FailureNote?) -> EventChange {
         .dead(reason, attempts: attempts, note: note, holdsKey: rules.lanePolicy != .releaseKey)
     }
 

@@ -53,11 +53,18 @@ struct GroupMachine: Sendable {
     /// The routes of events whose records are at hand, or one of the two numbers below.
     var routes: [Place: Int] = [:]
     var loading: Set<Place> = []
-    /// Ready events of each downstream, first come, first served.
+    /// Ready events of each downstream, first come, first served: first attempts, and apart from them those that have a budget.
     var ready: [PlaceQueue]
+    var retries: [PlaceQueue]
+    /// Who has begun an effect that must not be begun twice at once. An entry counts while its event is open.
+    var claims: [EffectID: Place] = [:]
+    /// Lanes that wait for the event at that place to be done with such an effect.
+    var claimants: [Place: Set<Lane>] = [:]
     /// Lanes at which something may be decided.
     var dirty: [Lane] = []
     var timers = MomentQueue<Lane>()
+    /// The moment of each lane among them that counts.
+    var timerOf: [Lane: Timestamp] = [:]
     var timeouts = MomentQueue<Attempt>()
     var intended: [Attempt] = []
     var isStopping = false
@@ -75,6 +82,10 @@ struct GroupMachine: Sendable {
         self.rules = rules
         gates = rules.downstreams.map { DownstreamGate($0) }
         ready = rules.downstreams.map { _ in PlaceQueue() }
+        retries = ready
+        for (place, event) in state.events.sorted(by: { $0.key < $1.key }) where event.hasBegun {
+            claims[event.facts.effect] = claims[event.facts.effect] ?? place
+        }
         dirty = state.lanes.keys.sorted { Lane.isBefore($0, $1) }
     }
 
@@ -154,6 +165,15 @@ struct GroupMachine: Sendable {
         pending.remove(place)
         if state.events[place]?.status.isAside ?? true { routes[place] = nil }
         if let lane = busyLanes.removeValue(forKey: place) { busy[lane] = nil }
+        if !claims.isEmpty { giveUpClaim(place) }
+    }
+
+    /// An event that is done or set aside lets others begin its effect, or decide that they cannot.
+    private mutating func giveUpClaim(_ place: Place) {
+        guard state.events[place]?.status.isAside ?? true else { return }
+        if let lanes = claimants.removeValue(forKey: place) { dirty += lanes.sorted { Lane.isBefore($0, $1) } }
+        // What is done claims nothing, and is forgotten now and then.
+        if claims.count > 1000 + 2 * state.events.count { claims = claims.filter { state.events[$0.value] != nil } }
     }
 
     // MARK: decisions
@@ -166,7 +186,10 @@ struct GroupMachine: Sendable {
         for attempt in intended { begin(attempt, at: now, &actions) }
         intended = []
         if isAtWork {
-            while let lane = timers.popDue(at: now) { dirty.append(lane) }
+            while let lane = timers.popDue(at: now) {
+                if let moment = timerOf[lane], moment <= now { timerOf[lane] = nil }
+                dirty.append(lane)
+            }
             let lanes = dirty
             dirty = []
             for lane in lanes { look(at: lane, now, &actions) }
@@ -219,25 +242,41 @@ struct GroupMachine: Sendable {
     private mutating func dispatch(at now: Timestamp, _ actions: inout [GroupAction]) -> [Timestamp] {
         var moments: [Timestamp] = []
         for number in gates.indices {
-            queue: while let place = ready[number].first {
-                guard let event = state.events[place], let route = routes[place], isStartable(place, event) else {
-                    ready[number].removeFirst()
-                    release(place)
-                    continue
-                }
-                let isRetry = event.attempts > 0 || event.isInDoubt
-                switch gates[number].begin(isRetry: isRetry, at: now) {
-                case .later(let moment):
-                    moments.append(moment)
-                    break queue
-                case .afterAnother: break queue
-                case .begun(let isTrial):
-                    ready[number].removeFirst()
-                    begin(place, event, route, isTrial, now, &actions)
-                }
+            // Retries have a budget; when it is used up, first attempts go on.
+            for isRetry in [true, false] {
+                if let moment = dispatch(to: number, isRetry, at: now, &actions) { moments.append(moment) }
             }
         }
         return moments
+    }
+
+    private mutating func dispatch(
+        to number: Int, _ isRetry: Bool, at now: Timestamp, _ actions: inout [GroupAction]
+    ) -> Timestamp? {
+        var moment: Timestamp?
+        while let place = isRetry ? retries[number].first : ready[number].first {
+            guard let event = state.events[place], let route = routes[place], isStartable(place, event),
+                mode(of: event, rules.routes[route], at: now) != .giveUp
+            else {
+                // It has been held or skipped, or a window has ended while it waited for its turn: that is decided anew.
+                removeReady(number, isRetry)
+                release(place)
+                moment = now
+                continue
+            }
+            switch gates[number].begin(isRetry: isRetry, at: now) {
+            case .later(let next): return moment ?? next
+            case .afterAnother: return moment
+            case .begun(let isTrial):
+                removeReady(number, isRetry)
+                begin(place, event, route, isTrial, now, &actions)
+            }
+        }
+        return moment
+    }
+
+    private mutating func removeReady(_ number: Int, _ isRetry: Bool) {
+        if isRetry { retries[number].removeFirst() } else { ready[number].removeFirst() }
     }
 
     /// An event may have become ready and then been held, or skipped by somebody.
@@ -263,6 +302,7 @@ struct GroupMachine: Sendable {
             isInDoubt: event.isInDoubt, started: now)
         attempt.isTrial = isTrial
         nextToken += 1
+        if rule.effect.needsIntent { claims[event.facts.effect] = place }
         let needsIntent = rule.effect.needsIntent && !isProbe
         flights[place] = Flight(attempt: attempt, awaitsIntent: needsIntent)
         if needsIntent {

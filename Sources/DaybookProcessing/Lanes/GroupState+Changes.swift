@@ -90,6 +90,13 @@ extension GroupState {
             event.raiseDoubt(&counts)
             // What somebody decided about an earlier doubt says nothing about this one.
             event.isRedriven = false
+        case .doubted(let note):
+            event.note = note
+            event.status = .unknown(due: time)
+            event.raiseDoubt(&counts)
+            event.isRedriven = false
+            // Whatever window a target has for the effect key, it may be over.
+            event.firstAttempt = Timestamp(milliseconds: 0)
         case .succeeded(_, _, let isAdopted):
             counts.succeeded += 1
             if isAdopted { counts.adopted += 1 }
@@ -99,10 +106,13 @@ extension GroupState {
             return lane
         case .skipped(let reason):
             if case .duplicate = reason { counts.duplicates += 1 } else { counts.otherwiseSkipped += 1 }
-            if case .decided = reason {
-                finish(place, event, settles: true)
-            } else {
-                finish(place, event, settles: false)
+            switch reason {
+            case .filtered: finish(place, event, settles: true)
+            case .decided:
+                rememberDoubtful(event, at: place)
+                // One that waits for others before it does not make them stale.
+                finish(place, event, settles: isNext(event))
+            case .duplicate, .stale: finish(place, event, settles: false)
             }
             return lane
         case .dead(let reason, let attempts, let note, let holdsKey):
@@ -145,6 +155,18 @@ extension GroupState {
         lanes[lane]?.open.removeInOrder(place.offset)
     }
 
+    /// Nothing is missing before the event's revision.
+    private func isNext(_ event: OpenEvent) -> Bool {
+        event.facts.revision.map { $0 <= (revisions[event.facts.lane] ?? 0) + 1 } ?? true
+    }
+
+    /// Whoever passes over an event whose effect may have happened has decided about that effect: the same one again is a
+    /// duplicate.
+    private mutating func rememberDoubtful(_ event: OpenEvent, at place: Place) {
+        guard event.isInDoubt else { return }
+        effects.insert(event.facts.effect, EffectIndex.Entry(digest: event.facts.digest, place: place))
+    }
+
     private mutating func settle(_ event: OpenEvent) {
         guard let revision = event.facts.revision else { return }
         revisions[event.facts.lane] = max(revisions[event.facts.lane] ?? 0, revision)
@@ -162,9 +184,11 @@ extension GroupState {
         lanes[lane]?.parked.removeInOrder(place.offset)
         if case .dead = event.status { counts.dead -= 1 } else { counts.parked -= 1 }
         counts.otherwiseSkipped += 1
+        rememberDoubtful(event, at: place)
+        let isDead = lanes[lane]?.blocker == place.offset
+        if isDead ? !hasEarlierRevision(parkedBehind: place, event) : isNext(event) { settle(event) }
         events[place] = nil
         deadSince[place] = nil
-        settle(event)
         letGo(lane, of: place)
         dropIfEmpty(lane)
     }
@@ -173,11 +197,28 @@ extension GroupState {
     private mutating func redrive(_ place: Place) throws(FoldError) -> Lane {
         guard let event = events[place] else { throw .unknownEvent(place) }
         guard case .dead = event.status else { throw .impossible(place, "is redriven although it is not dead") }
-        // Somebody has decided about the dead event itself; those behind it are gated as ever.
-        events[place]?.isRedriven = true
+        // Somebody has decided about the dead event itself; those behind it are gated as ever. Where what it had waited for has
+        // come meanwhile, and is parked behind it, it has its turn after that.
+        if case .dead(.gap) = event.status, hasEarlierRevision(parkedBehind: place, event) {
+            events[place]?.isRedriven = false
+        } else {
+            events[place]?.isRedriven = true
+        }
+        // A window begins anew with the attempt that somebody has decided to make.
+        events[place]?.firstAttempt = nil
         reopen(place)
         letGo(event.facts.lane, of: place)
         return event.facts.lane
+    }
+
+    private func hasEarlierRevision(parkedBehind place: Place, _ event: OpenEvent) -> Bool {
+        guard let revision = event.facts.revision, let lane = lanes[event.facts.lane], lane.blocker == place.offset
+        else {
+            return false
+        }
+        return lane.parked.contains { offset in
+            events[Place(place.partition, offset)]?.facts.revision.map { $0 < revision } ?? false
+        }
     }
 
     /// The lane is no longer held by the dead event at `place`, if it was.

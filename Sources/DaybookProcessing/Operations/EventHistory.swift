@@ -12,6 +12,8 @@ public enum EventStep: Hashable, Sendable {
     case failed(attempts: Int, due: Timestamp, FailureNote?)
     /// An attempt ended and nobody knew how.
     case unknown(attempts: Int, due: Timestamp, FailureNote?)
+    /// A process that died may have made an attempt, nobody knows when.
+    case doubted(FailureNote)
     case succeeded(reference: String?, isAdopted: Bool)
     case skipped(SkipReason)
     case deadLettered(DeadLetterReason, attempts: Int, FailureNote?)
@@ -44,6 +46,7 @@ extension EventStep {
         case .attempting: self = .intended
         case .retrying(let attempts, let due, _, let note): self = .failed(attempts: attempts, due: due, note)
         case .unknown(let attempts, let due, _, let note): self = .unknown(attempts: attempts, due: due, note)
+        case .doubted(let note): self = .doubted(note)
         case .succeeded(_, let reference, let isAdopted):
             self = .succeeded(reference: reference, isAdopted: isAdopted)
         case .skipped(let reason): self = .skipped(reason)

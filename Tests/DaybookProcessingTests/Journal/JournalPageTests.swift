@@ -28,7 +28,7 @@ struct JournalPageTests {
         var changes: [EventChange] = [
             .waiting(deadline: due), .attempting, .retrying(attempts: 3, due: due, spent: 99, note: note),
             .retrying(attempts: 0, due: due, spent: 0, note: nil),
-            .unknown(attempts: 1, due: due, spent: 5, note: note),
+            .unknown(attempts: 1, due: due, spent: 5, note: note), .doubted(note),
             .succeeded(attempts: 1, reference: "INV-1", isAdopted: false),
             .succeeded(attempts: 2, reference: nil, isAdopted: true), .skipped(.filtered), .skipped(.stale),
             .skipped(.duplicate(of: 4, partition: 1)), .skipped(.decided(by: "eva", note: "why")), .parked(behind: 12),
