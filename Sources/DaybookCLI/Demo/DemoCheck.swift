@@ -21,7 +21,7 @@ struct DemoCheck {
             return
         }
         let number = DefaultPartitioner.partition(forKey: busiest, partitionsCount: Int32(partitions))
-        let partition = TopicPartition(topic: try daybook.topic(DemoCommand.topic).name, partition: number)
+        let partition = TopicPartition(topic: try daybook.topic(CrashDemoCommand.topic).name, partition: number)
         say("   order \(String(decoding: busiest, as: UTF8.self)), partition \(number)")
         var table = TextTable(columns: [.right("   offset"), .right("rev"), .left("type"), .right("bytes")])
         var cursor = DemoCursor(daybook: daybook, partition: partition)
@@ -37,7 +37,7 @@ struct DemoCheck {
     /// revisions follow each other; prints what it all took.
     func compareAll() async throws {
         var events = ErpEvents()
-        let topic = try daybook.topic(DemoCommand.topic)
+        let topic = try daybook.topic(CrashDemoCommand.topic)
         var cursors = topic.partitions.map { DemoCursor(daybook: daybook, partition: $0) }
         var revisions: [[UInt8]: Int] = [:]
         var payload = 0

@@ -38,7 +38,7 @@ struct DemoIngestion {
             outcome.payloadBytes += events.key.count + events.value.count
             let record = Record(
                 key: events.key, value: events.value, timestamp: Timestamp(milliseconds: events.time))
-            try await producer.enqueue(record, to: DemoCommand.topic)
+            try await producer.enqueue(record, to: CrashDemoCommand.topic)
             if outcome.recordsCount % acknowledgeEvery == 0 {
                 try await producer.flush()
                 acknowledged(outcome.recordsCount)

@@ -24,7 +24,7 @@ struct DemoRecovery {
             .left("   partition"), .right("first"), .right("next"), .right("bytes"), .right("segments"),
         ])
         var survived: [Int32: Int64] = [:]
-        for partition in try daybook.topic(DemoCommand.topic).partitions {
+        for partition in try daybook.topic(CrashDemoCommand.topic).partitions {
             let offsets = try await daybook.offsets(partition)
             survived[partition.partition] = offsets.logStartOffset.distance(to: offsets.logEndOffset)
             table.addRow([

@@ -16,7 +16,8 @@ struct DemoVictim {
         guard let program = Bundle.main.executablePath else { throw DemoFailure("The program cannot find itself.") }
         process.executableURL = URL(fileURLWithPath: program)
         process.arguments = [
-            "demo", "--is-victim", "--data", directory, "--records", "\(records)", "--partitions", "\(partitions)",
+            "demo", "crash", "--is-victim", "--data", directory, "--records", "\(records)", "--partitions",
+            "\(partitions)",
         ]
         let pipe = Pipe()
         process.standardOutput = pipe

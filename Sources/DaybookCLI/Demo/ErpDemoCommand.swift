@@ -57,7 +57,8 @@ struct ErpDemoCommand: AsyncParsableCommand {
         }
         progress.finish()
         let result = ErpDemoResult(
-            orders: orders, scenario: scenario, outcome: outcome, virtual: loop.clock.elapsed(),
+            orders: orders, scenario: scenario, outcome: outcome, log: try ErpLogFigures(scenario.arrivals),
+            naive: try NaiveRun(scenario.arrivals), virtual: loop.clock.elapsed(),
             seconds: start.duration(to: .now).seconds)
         try print(json ? result.json.text : result.text)
     }

@@ -10,6 +10,9 @@ struct ErpDemoResult {
     let orders: Int
     let scenario: ErpScenario
     let outcome: ErpScenario.Outcome
+    let log: ErpLogFigures
+    /// The same events, carried by direct calls.
+    let naive: NaiveRun
     /// Time that passed in the scenario.
     let virtual: Duration
     /// Time that it took.
@@ -32,8 +35,12 @@ struct ErpDemoResult {
         var text = "\(Numbers.grouped(orders)) orders, \(Numbers.grouped(scenario.arrivals.count)) events, "
         text += "\(Numbers.grouped(deliveries)) deliveries to \(ErpScenario.groups.count) groups: "
         text += "\(Numbers.fixed(virtual.seconds, 1)) s of virtual time in \(Numbers.fixed(seconds, 2)) s\n"
+        text += "\(Numbers.grouped(Int(Double(deliveries) / seconds))) deliveries a second, "
+        text += "at most \(Numbers.fixed(Double(ResidentMemory.most) / 1e6, 0)) MB of memory\n"
         if let before = outcome.before { text += "\nBefore the redrive\n" + table(before) }
-        text += "\nAfter the tax ids were corrected and the dead letters redriven\n" + table(outcome.after)
+        text += "\nAfter the tax ids were corrected and the dead letters redriven"
+        if let redriven { text += ": \(Numbers.grouped(redriven)) events, in order" }
+        text += "\n" + table(outcome.after)
         var systems = TextTable(columns: [.left("outside system"), .left("has"), .right("count"), .right("EUR")])
         systems.addRow(["erp-inventory", "orders open", Numbers.grouped(inventory.orders - inventory.cancelled)])
         systems.addRow(["", "orders cancelled", Numbers.grouped(inventory.cancelled)])
@@ -51,7 +58,17 @@ struct ErpDemoResult {
         systems.addRow(["", "calls that failed while it was down", Numbers.grouped(logistics.failedCalls)])
         text += "\n" + systems.render()
         text += "\nDocuments made twice: \(repeated). Documents out of order: \(outOfOrder).\n"
+        text +=
+            "Direct calls with plain retries would have issued \(Numbers.grouped(naive.doubledInvoices)) invoices twice and "
+        text +=
+            "lost \(Numbers.grouped(naive.lostAmendments)) amendments and \(Numbers.grouped(naive.rejected)) orders: "
+        text += "see --naive.\n"
         return text
+    }
+
+    /// Dead letters and what was parked behind them; nil where an earlier run has redriven them.
+    private var redriven: Int? {
+        outcome.before.map { $0.values.reduce(0) { $0 + $1.counts.dead + $1.counts.parked } }
     }
 
     private var repeated: Int {
@@ -83,7 +100,14 @@ struct ErpDemoResult {
         let reserved = inventory.reserved.sorted { $0.key < $1.key }
         return [
             "orders": .integer(orders), "events": .integer(scenario.arrivals.count), "deliveries": .integer(deliveries),
+            "log": [
+                "records": .integer(log.records), "event_ids": .integer(log.eventIDs),
+                "revisions": .integer(log.revisions), "order_lines": .integer(log.orderLines),
+                "units": .integer(log.units),
+                "types": .object(log.types.sorted { $0.key < $1.key }.map { (key: $0.key, value: .integer($0.value)) }),
+            ],
             "before_redrive": outcome.before.map { groups($0) } ?? .null, "after_redrive": groups(outcome.after),
+            "redriven": redriven.map { .integer($0) } ?? .null,
             "inventory": [
                 "orders": .integer(inventory.orders), "cancelled": .integer(inventory.cancelled),
                 "reserved_units": .integer(inventory.reserved.values.reduce(0, +)),
@@ -102,6 +126,7 @@ struct ErpDemoResult {
                 "voids": .integer(logistics.voids), "failed_calls": .integer(logistics.failedCalls),
             ],
             "made_twice": .integer(repeated), "out_of_order": .integer(outOfOrder),
+            "naive": naive.json(orders: orders), "most_memory_bytes": .integer(ResidentMemory.most),
             "virtual_seconds": .number(virtual.seconds, places: 3), "seconds": .number(seconds, places: 3),
         ]
     }

@@ -8,7 +8,7 @@ import Testing
 struct ErpDemoCommandTests {
     @Test("a hundred orders as JSON: the counts are those of the closed form")
     func json() throws {
-        let object = try Command().run("demo", "erp", "--orders", "100", "--json").object()
+        let object = try Command().run("demo", "--orders", "100", "--json").object()
         #expect(object["events"] as? Int == 121)
         #expect(object["made_twice"] as? Int == 0)
         #expect(object["out_of_order"] as? Int == 0)
@@ -21,6 +21,14 @@ struct ErpDemoCommandTests {
             #expect(counts["waited"] == 2)
         }
         #expect((object["accounting"] as? [String: Int])?["invoices"] == 100)
+        let log = try #require(object["log"] as? [String: Any])
+        #expect(log["records"] as? Int == 121)
+        #expect(log["revisions"] as? Int == 114)
+        #expect(
+            log["types"] as? [String: Int] == [
+                "crm.order.created.v1": 107, "crm.order.amended.v1": 10, "crm.order.cancelled.v1": 4,
+            ])
+        #expect((object["naive"] as? [String: Any])?["invoices"] as? Int == 110)
     }
 
     @Test("for people: tables; what direct calls would have done; and a number of orders that is none")
