@@ -18,14 +18,14 @@ package final class EncodedBatch: @unchecked Sendable {
         self.header = header
     }
 
-    deinit { memory.deallocate() }
+    deinit { IdleMemory.give(back: memory) }
 
     /// Copies a whole batch from outside and checks everything that a broker checks before it appends one.
     package convenience init(
         validating bytes: UnsafeRawBufferPointer, decoder: RecordDecoder, maximumSize: Int
     ) throws {
         let header = try BatchHeader.validateForAppend(bytes, decoder: decoder, maximumSize: maximumSize)
-        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 16)
+        let memory = IdleMemory.take(bytes.count)
         memory.copyMemory(from: bytes)
         self.init(adopting: memory, header: header)
     }

@@ -41,7 +41,7 @@ package struct RecordBatchBuilder: ~Copyable {
         memory = UnsafeMutableRawBufferPointer(start: nil, count: 0)
     }
 
-    deinit { memory.deallocate() }
+    deinit { IdleMemory.give(back: memory) }
 
     package var isEmpty: Bool { recordsCount == 0 }
     /// Bytes of the batch as it stands, uncompressed, header included.
@@ -125,18 +125,18 @@ package struct RecordBatchBuilder: ~Copyable {
     private borrowing func sealCompressed(using compressor: Compressor) throws(CompressionError) -> EncodedBatch? {
         let records = UnsafeRawBufferPointer(rebasing: memory[BatchLayout.records..<filled])
         let bound = Compressor.bound(records.count, options.compression)
-        let output = UnsafeMutableRawBufferPointer.allocate(byteCount: BatchLayout.records + bound, alignment: 16)
+        let output = IdleMemory.take(BatchLayout.records + bound)
         let compressed: Int
         do {
             compressed = try compressor.compress(
                 records, into: UnsafeMutableRawBufferPointer(rebasing: output[BatchLayout.records...]),
                 options.compression)
         } catch {
-            output.deallocate()
+            IdleMemory.give(back: output)
             throw error
         }
         guard compressed < records.count, records.count <= options.limits.allowedSize(compressed: compressed) else {
-            output.deallocate()
+            IdleMemory.give(back: output)
             return nil
         }
         let size = BatchLayout.records + compressed
@@ -169,11 +169,11 @@ package struct RecordBatchBuilder: ~Copyable {
         precondition(needed <= Int(Int32.max), "a record batch holds at most 2 GiB")
         let wish = memory.count == 0 ? max(4096, lastSize + lastSize / 8) : memory.count * 2
         let capacity = max(needed, min(wish, targetSize))
-        let larger = UnsafeMutableRawBufferPointer.allocate(byteCount: capacity, alignment: 16)
+        let larger = IdleMemory.take(capacity)
         if filled > BatchLayout.records {
             larger.copyMemory(from: UnsafeRawBufferPointer(rebasing: memory[..<filled]))
         }
-        memory.deallocate()
+        IdleMemory.give(back: memory)
         memory = larger
     }
 

@@ -15,6 +15,11 @@ final class Accumulator: Sendable {
     private let shared: ProducerShared
     private let sticky: StickyPartition
     private let state: Mutex<State>
+    /// A lock of its own, because a batch is compressed under the other one: whose batch is done does not wait for that. Taken
+    /// under the other one, never the other way round.
+    private let flights = Mutex(Flights())
+    /// Somebody awaits a record of the batch being filled. Set before `flights` is looked at, and looked at after.
+    private let isAwaited = Atomic(false)
 
     /// Safety: the builder is used only under the mutex that guards this state.
     private struct State: ~Copyable, @unchecked Sendable {
@@ -33,10 +38,25 @@ final class Accumulator: Sendable {
         var deadline: Duration?
         /// Somebody will look at the deadline. One timer serves all batches, one after the other.
         var isTimerSet = false
-        /// Numbers of the batches handed over and not done, in order.
+    }
+
+    /// What has been handed over.
+    private struct Flights {
+        /// Numbers of the batches that are not done, in order.
         var underWay: [Int] = []
         var barriers: [(number: Int, continuation: CheckedContinuation<Void, Never>)] = []
+
+        /// Who has waited for what is done by now.
+        mutating func takePassed() -> [CheckedContinuation<Void, Never>] {
+            if barriers.isEmpty { return [] }
+            let oldest = underWay.first ?? .max
+            let passed = barriers.filter { $0.number <= oldest }.map(\.continuation)
+            barriers.removeAll { $0.number <= oldest }
+            return passed
+        }
     }
+
+    private var isIdle: Bool { flights.withLock { $0.underWay.isEmpty } }
 
     /// What the topic says of batches, and of which state of the topics that is true.
     private struct Settings {
@@ -87,7 +107,8 @@ final class Accumulator: Sendable {
             }
             if let acknowledge, shared.configuration.durability != .buffered {
                 state.awaited.append((Int(state.builder.recordsCount) - 1, acknowledge))
-                if state.underWay.isEmpty { handOver(&state) }
+                isAwaited.store(true, ordering: .releasing)
+                if isIdle { handOver(&state) }
             } else if state.builder.size >= state.builder.targetSize {
                 handOver(&state)
                 finishedBatch = true
@@ -146,9 +167,12 @@ final class Accumulator: Sendable {
         await withCheckedContinuation { continuation in
             let isIdle = state.withLock { state -> Bool in
                 handOver(&state)
-                if state.underWay.isEmpty { return true }
-                state.barriers.append((state.batchNumber, continuation))
-                return false
+                let number = state.batchNumber
+                return flights.withLock { flights in
+                    if flights.underWay.isEmpty { return true }
+                    flights.barriers.append((number, continuation))
+                    return false
+                }
             }
             if isIdle { continuation.resume() }
         }
@@ -209,10 +233,11 @@ final class Accumulator: Sendable {
         let reserved = state.reserved
         let recordsCount = Int(state.builder.recordsCount)
         state.awaited = []
+        isAwaited.store(false, ordering: .relaxed)
         state.reserved = 0
         state.batchNumber += 1
         state.deadline = nil
-        state.underWay.append(number)
+        flights.withLock { $0.underWay.append(number) }
         let place = identify(&state)
         let scope = state.scope
         let completion: @Sendable (Result<BatchReceipt, DaybookError>, Int) -> Void = { [self] result, bytes in
@@ -287,18 +312,13 @@ final class Accumulator: Sendable {
             acknowledge(result.map { Receipt($0, index: index) })
         }
         shared.budget.give(back: reserved)
-        let passed = state.withLock { state in
-            state.underWay.removeAll { $0 == number }
-            // Whoever awaits a record of the next batch has waited for this one.
-            if state.underWay.isEmpty && !state.awaited.isEmpty { handOver(&state) }
-            let oldest = state.underWay.first ?? .max
-            var passed: [CheckedContinuation<Void, Never>] = []
-            state.barriers.removeAll { barrier in
-                guard barrier.number <= oldest else { return false }
-                passed.append(barrier.continuation)
-                return true
-            }
-            return passed
+        let (isIdle, passed) = flights.withLock { flights in
+            flights.underWay.removeAll { $0 == number }
+            return (flights.underWay.isEmpty, flights.takePassed())
+        }
+        // Whoever awaits a record of the next batch has waited for this one.
+        if isIdle, isAwaited.load(ordering: .acquiring) {
+            state.withLock { state in if !state.awaited.isEmpty, self.isIdle { handOver(&state) } }
         }
         for continuation in passed { continuation.resume() }
     }
