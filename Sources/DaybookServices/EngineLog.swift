@@ -73,6 +73,30 @@ public struct EngineLog: EngineObserver {
         }
     }
 
+    public func didConsume(_ consumption: ConsumptionObservation) {
+        logger.trace(
+            "records consumed",
+            metadata: [
+                "group": "\(consumption.group ?? "")", "partition": "\(consumption.topicPartition)",
+                "records": "\(consumption.recordsCount)", "bytes": "\(consumption.bytes)",
+                "lag": "\(consumption.lag)",
+            ])
+    }
+
+    public func didRelease(_ partitions: [TopicPartition], group: String?) {
+        let names = partitions.map(\.description).joined(separator: " ")
+        logger.debug("partitions released", metadata: ["group": "\(group ?? "")", "partitions": "\(names)"])
+    }
+
+    public func didRebalance(_ rebalance: RebalanceObservation) {
+        logger.debug(
+            "group rebalanced",
+            metadata: [
+                "group": "\(rebalance.group)", "generation": "\(rebalance.generation)",
+                "members": "\(rebalance.membersCount)", "duration": "\(rebalance.duration)",
+            ])
+    }
+
     public func didKeepHouse(_ report: HousekeepingReport) {
         for finding in report.findings {
             logger.debug(

@@ -19,16 +19,26 @@ internal import Synchronization
 /// | `daybook_offset_commits_total` | counter | group |
 /// | `daybook_offset_commits_refused_total` | counter | group, reason |
 /// | `daybook_offset_commit_seconds` | timer | – |
+/// | `daybook_records_consumed_total`, `daybook_bytes_consumed_total` | counter | group, topic |
+/// | `daybook_poll_wait_seconds` | timer | group |
+/// | `daybook_lag_records` | gauge | group, topic, partition |
+/// | `daybook_rebalances_total`, `daybook_rebalance_seconds` | counter, timer | group |
 /// | `daybook_housekeeping_findings_total` | counter | topic, kind |
 ///
-/// Bytes are those on disk, compressed. A metric is made when it first counts something, and a topic's go on counting when a
+/// Bytes are those on disk, compressed. Lag is that of a consumer in this process when it was last handed records of the partition,
+/// in offsets to the end of what it may read; it goes when the partition is read no longer. Lag by what a group has committed is
+/// measured by ``GroupLag``. A metric is made when it first counts something, and a topic's go on counting when a
 /// topic of the same name takes its place. Costs a lock and a look-up a batch.
 public final class EngineMetrics: EngineObserver {
     private let factory: any MetricsFactory
     private let topics = Mutex<[String: TopicMetrics]>([:])
+    private let consumers: ConsumerMetrics
 
     /// `factory`: nil for the one that the program has bootstrapped.
-    public init(factory: (any MetricsFactory)? = nil) { self.factory = factory ?? MetricsSystem.factory }
+    public init(factory: (any MetricsFactory)? = nil) {
+        self.factory = factory ?? MetricsSystem.factory
+        consumers = ConsumerMetrics(self.factory)
+    }
 
     public func didAppend(_ append: AppendObservation) {
         let metrics = metrics(append.topicPartition)
@@ -74,6 +84,21 @@ public final class EngineMetrics: EngineObserver {
             Metrics.Timer(label: "daybook_offset_commit_seconds", dimensions: [], factory: factory)
                 .record(duration: commit.duration)
         }
+    }
+
+    public func didConsume(_ consumption: ConsumptionObservation) { consumers.didConsume(consumption) }
+
+    public func didWait(_ wait: PollWaitObservation) { consumers.didWait(wait) }
+
+    public func didRelease(_ partitions: [TopicPartition], group: String?) {
+        consumers.didRelease(partitions, group: group)
+    }
+
+    public func didRebalance(_ rebalance: RebalanceObservation) {
+        let group = [("group", rebalance.group)]
+        Counter(label: "daybook_rebalances_total", dimensions: group, factory: factory).increment()
+        Metrics.Timer(label: "daybook_rebalance_seconds", dimensions: group, factory: factory)
+            .record(duration: rebalance.duration)
     }
 
     public func didKeepHouse(_ report: HousekeepingReport) {

@@ -11,41 +11,55 @@ public struct ConsumedBatch: Sendable {
         case gap(Gap)
     }
 
-    public let topicPartition: TopicPartition
+    /// What all parts of a batch have in common. Behind a reference, because a batch is copied a dozen times on its way.
+    private final class Whole: Sendable {
+        let topicPartition: TopicPartition
+        let content: Content
+        let lastEpoch: LeaderEpoch?
+        let memoryCount: Int
+
+        init(_ topicPartition: TopicPartition, _ content: Content, lastEpoch: LeaderEpoch?, memoryCount: Int) {
+            self.topicPartition = topicPartition
+            self.content = content
+            self.lastEpoch = lastEpoch
+            self.memoryCount = memoryCount
+        }
+    }
+
+    private let whole: Whole
     /// The first offset that this is about, inclusive.
     public private(set) var firstOffset: Offset
     /// Where reading goes on: what to commit when these records are done.
     public private(set) var nextOffset: Offset
-    private let content: Content
+
+    public var topicPartition: TopicPartition { whole.topicPartition }
     /// The incarnation of the log that wrote the record before `nextOffset`, be it there or in a gap; nil where nobody knows.
-    let lastEpoch: LeaderEpoch?
+    var lastEpoch: LeaderEpoch? { whole.lastEpoch }
     /// Bytes of memory that are free when this is gone, and what was read before it.
-    let memoryCount: Int
+    var memoryCount: Int { whole.memoryCount }
 
     /// The batch from `offset` on, which takes `overhead` more bytes than it has.
     init(_ topicPartition: TopicPartition, _ batch: RecordBatch, from offset: Offset, overhead: Int) {
-        self.topicPartition = topicPartition
         firstOffset = max(offset, batch.baseOffset)
         nextOffset = batch.nextOffset
-        content = .batch(batch)
-        lastEpoch = batch.leaderEpoch
-        memoryCount = batch.memoryCount + overhead
+        whole = Whole(
+            topicPartition, .batch(batch), lastEpoch: batch.leaderEpoch, memoryCount: batch.memoryCount + overhead)
     }
 
     init(_ topicPartition: TopicPartition, _ gap: Gap, lastEpoch: LeaderEpoch?) {
-        self.topicPartition = topicPartition
         firstOffset = gap.baseOffset
         nextOffset = gap.nextOffset
-        content = .gap(gap)
-        self.lastEpoch = lastEpoch
-        memoryCount = 0
+        whole = Whole(topicPartition, .gap(gap), lastEpoch: lastEpoch, memoryCount: 0)
     }
 
-    private var batch: RecordBatch? { if case .batch(let batch) = content { batch } else { nil } }
+    /// Bytes of the whole batch on disk; nothing for a gap.
+    var size: Int { batch?.size ?? 0 }
+
+    private var batch: RecordBatch? { if case .batch(let batch) = whole.content { batch } else { nil } }
 
     /// The offsets that cannot be read, and why; nil where there are records.
     public var gap: Gap? {
-        guard case .gap(let gap) = content else { return nil }
+        guard case .gap(let gap) = whole.content else { return nil }
         return Gap(baseOffset: firstOffset, nextOffset: nextOffset, cause: gap.cause)
     }
 

@@ -13,7 +13,10 @@ public struct ConsumedBatches: AsyncSequence, Sendable {
     public struct AsyncIterator: AsyncIteratorProtocol {
         fileprivate let sequence: ConsumedBatches
 
-        public mutating func next() async throws -> ConsumedBatch? { try await sequence.fetcher.next() }
+        public mutating func next() async throws -> ConsumedBatch? {
+            if let batch = try sequence.fetcher.nextIfReady() { return batch }
+            return try await sequence.fetcher.next()
+        }
     }
 
     public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(sequence: self) }
@@ -45,7 +48,8 @@ public struct ConsumedRecords: AsyncSequence, Sendable {
                 records = try loan.piece.records()
                 if !records.isEmpty {
                     (self.loan, index, position) = (loan, 0, loan.position)
-                } else if sequence.fetcher.advance(loan, from: loan.position, to: loan.piece.nextOffset),
+                } else if sequence.fetcher.advance(
+                    loan, from: loan.position, to: loan.piece.nextOffset, recordsCount: 0),
                     let gap = loan.piece.gap
                 {
                     gaps[loan.piece.topicPartition, default: []].append(gap)

@@ -29,7 +29,8 @@ public final class Consumer: Sendable {
         self.configuration = configuration
         self.subscription = subscription
         self.commits = commits
-        fetcher = Fetcher(daybook.services, configuration, commits?.membership)
+        fetcher = Fetcher(
+            daybook.services, configuration, group: commits?.committer.group, commits?.membership)
     }
 
     deinit {

@@ -40,6 +40,8 @@ final class FetchSlot {
     var failure: DaybookError?
     /// Stands in the line of those that have something to hand out.
     var isInLine = false
+    /// Records of the next batch that have been handed out one by one, of which no observer has heard.
+    private(set) var untoldRecordsCount = 0
 
     init(number: Int, _ partition: Partition, at position: Offset, epoch: LeaderEpoch?) {
         self.number = number
@@ -74,10 +76,18 @@ final class FetchSlot {
         return (first, advance(to: first.nextOffset, rest))
     }
 
-    /// Moves the position on within the next batch, or to its end; returns the bytes that are free again.
-    func advance(to offset: Offset) -> Int {
+    /// Moves the position on within the next batch, or to its end, with so many records of it; returns the bytes that are free
+    /// again.
+    func advance(to offset: Offset, recordsCount: Int) -> Int {
         guard let piece = pieces.first else { return 0 }
+        untoldRecordsCount += recordsCount
         return advance(to: offset, offset < piece.nextOffset ? piece.dropping(before: offset) : nil)
+    }
+
+    /// Somebody is told of them now.
+    func takeUntoldRecords() -> Int {
+        defer { untoldRecordsCount = 0 }
+        return untoldRecordsCount
     }
 
     private func advance(to offset: Offset, _ rest: ConsumedBatch?) -> Int {

@@ -34,9 +34,9 @@ struct Fetched: Sendable {
 }
 
 extension Fetcher {
-    /// One read asks for so many bytes: enough to be worth a call, and few enough to stay in a processor's cache until the
-    /// records are looked at.
-    private static let readSize = 256 << 10
+    /// One read asks for so many bytes: enough to be worth waking somebody up, and few enough to stay in a processor's cache
+    /// until the records are looked at.
+    private static let readSize = 512 << 10
 
     private var readSize: Int {
         min(Self.readSize, configuration.partitionReadAhead.rawValue, configuration.readAhead.rawValue)
@@ -140,6 +140,7 @@ extension Fetcher {
         if fetch.offset >= limit { return fetched }
         let result = try fetch.partition.readBlocking(
             from: fetch.offset, maximumBytes: fetch.size, isolation: isolation)
+        fetched.pieces.reserveCapacity(result.elements.count)
         for (index, element) in result.elements.enumerated() {
             let piece = piece(
                 element, of: fetch.partition, behind: fetched, memory: fetch.memory,

@@ -70,10 +70,27 @@ extension Fetcher {
         }
     }
 
+    /// The next batch or gap, where there is one and nothing has to be done first: the usual case, without what a wait costs.
+    func nextIfReady() throws -> ConsumedBatch? {
+        if let membership, membership.needsAttention { return nil }
+        try Task.checkCancellation()
+        let piece = change { state -> ConsumedBatch? in
+            guard state.waiting.waiter == nil, let slot = state.nextReady(), slot.first != nil else { return nil }
+            defer { feed(&state) }
+            return take(upTo: .max, of: slot, &state)
+        }
+        if piece != nil { membership?.userIsBusy() }
+        return piece
+    }
+
     private func take(upTo maximum: Int, of slot: FetchSlot, _ state: inout State) -> ConsumedBatch? {
         let (piece, bytes) = slot.take(upTo: maximum)
         guard let piece else { return nil }
         state.buffered -= bytes
+        if services.observer != nil, piece.gap == nil {
+            let count = piece.recordsCount + slot.takeUntoldRecords()
+            state.untold.hasConsumed(slot, recordsCount: count, bytes: bytes > 0 ? piece.size : 0)
+        }
         // Each partition in turn; one whose batch is not used up stays first.
         if bytes > 0 || piece.gap != nil { state.turn(slot) }
         if hasRoom(slot) { state.lineUp(slot) }
@@ -104,13 +121,17 @@ extension Fetcher {
 
     /// Moves the position from one record of a loan to the next. False when the position is not there any more: somebody has
     /// moved it, or the partition has been taken away.
-    func advance(_ loan: Loan, from offset: Offset, to next: Offset) -> Bool {
-        state.withLock { state in
+    /// `recordsCount`: how many were handed out on the way, one or none.
+    func advance(_ loan: Loan, from offset: Offset, to next: Offset, recordsCount: Int = 1) -> Bool {
+        change { state in
             guard let slot = state.slots[loan.number], slot.generation == loan.generation, slot.position == offset,
                 slot.first?.nextOffset == loan.piece.nextOffset
             else { return false }
-            state.buffered -= slot.advance(to: next)
+            state.buffered -= slot.advance(to: next, recordsCount: recordsCount)
             if next == loan.piece.nextOffset {
+                if loan.piece.gap == nil {
+                    state.untold.hasConsumed(slot, recordsCount: slot.takeUntoldRecords(), bytes: loan.piece.size)
+                }
                 state.turn(slot)
                 if hasRoom(slot) { state.lineUp(slot) }
                 feed(&state)
@@ -127,11 +148,15 @@ extension Fetcher {
     ) async throws -> R {
         let deadline = timeout.map { services.clock.elapsed() + $0 }
         var isOver = timeout == .zero
-        defer { membership?.userIsBusy() }
+        var waited: Duration?
+        defer {
+            membership?.userIsBusy()
+            tellOfWait(waited)
+        }
         while true {
             try Task.checkCancellation()
             if let membership, membership.needsAttention { try await membership.attend() }
-            let (result, isClosed) = state.withLock { state -> (Result<R, DaybookError>?, Bool) in
+            let (result, isClosed) = change { state -> (Result<R, DaybookError>?, Bool) in
                 if state.waiting.waiter != nil { return (.failure(Self.inUse), false) }
                 state.waiting.hasBegun = true
                 let result = take(&state)
@@ -142,7 +167,10 @@ extension Fetcher {
             if let result { return try result.get() }
             if isOver { return none }
             membership?.userWaits()
-            switch await wait(until: deadline) {
+            let began = services.observer.map { _ in services.clock.elapsed() }
+            let reason = await wait(until: deadline)
+            if let began { waited = (waited ?? .zero) + services.clock.elapsed() - began }
+            switch reason {
             case .ready: break
             case .timedOut: isOver = true
             case .cancelled: throw CancellationError()

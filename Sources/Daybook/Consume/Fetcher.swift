@@ -13,6 +13,8 @@ internal import Synchronization
 final class Fetcher: Sendable {
     let services: PartitionServices
     let configuration: ConsumerConfiguration
+    /// The group that they are read for; nil for none.
+    let group: String?
     /// What says which partitions these are, where they are a group's.
     let membership: GroupMembership?
     let state = Mutex(State())
@@ -33,13 +35,16 @@ final class Fetcher: Sendable {
         var isClosed = false
         /// Why nothing will come any more; told when everything else has been handed out.
         var failure: DaybookError?
+        var untold = Untold()
     }
 
     init(
-        _ services: PartitionServices, _ configuration: ConsumerConfiguration, _ membership: GroupMembership? = nil
+        _ services: PartitionServices, _ configuration: ConsumerConfiguration, group: String? = nil,
+        _ membership: GroupMembership? = nil
     ) {
         self.services = services
         self.configuration = configuration
+        self.group = group
         self.membership = membership
     }
 
@@ -63,7 +68,7 @@ final class Fetcher: Sendable {
 
     /// Takes partitions away: nothing of them is handed out any more.
     func revoke(_ partitions: some Sequence<TopicPartition>) {
-        state.withLock { state in
+        change { state in
             for slot in partitions.compactMap({ state.slot($0) }) { state.remove(slot) }
             if state.waiting.hasBegun { feed(&state) }
         }
@@ -72,7 +77,7 @@ final class Fetcher: Sendable {
     /// Makes these the partitions that are read: those that stay keep their places, new ones are read from their beginning.
     func follow(_ partitions: [Partition]) {
         let wanted = Dictionary(uniqueKeysWithValues: partitions.map { ($0.topicPartition, $0) })
-        state.withLock { state in
+        change { state in
             // A topic that was made anew under its old name has other partitions.
             for slot in state.slots.values where wanted[slot.topicPartition] !== slot.partition { state.remove(slot) }
             for partition in partitions where state.numbers[partition.topicPartition] == nil {
@@ -100,11 +105,9 @@ final class Fetcher: Sendable {
 
     /// Reads and hands out nothing any more; whoever waits is told.
     func close() {
-        let waiter = state.withLock { state -> Waiting.Waiter? in
+        let waiter = change { state -> Waiting.Waiter? in
             state.isClosed = true
-            for slot in state.slots.values { _ = slot.move(to: slot.position, epoch: nil) }
-            (state.slots, state.numbers) = ([:], [:])
-            state.buffered = 0
+            for slot in state.slots.values { state.remove(slot) }
             return state.waiting.take()
         }
         waiter?.continuation.resume(returning: .ready)
@@ -119,6 +122,16 @@ final class Fetcher: Sendable {
     /// The next offset to hand out of each partition, and the incarnation that wrote the record before it.
     var positions: [TopicPartition: FetchPosition] {
         state.withLock { state in state.numbers.mapValues { FetchPosition(state.slots[$0]!) } }
+    }
+
+    /// The same as what a commit of them would say.
+    var commits: [TopicPartition: OffsetCommit] {
+        state.withLock { state in
+            state.numbers.mapValues { number in
+                let slot = state.slots[number]!
+                return OffsetCommit(slot.position, leaderEpoch: slot.epoch)
+            }
+        }
     }
 
     func position(of topicPartition: TopicPartition) throws(DaybookError) -> FetchPosition {
@@ -228,6 +241,7 @@ extension Fetcher.State {
         buffered -= slot.move(to: slot.position, epoch: nil)
         slots[slot.number] = nil
         numbers[slot.topicPartition] = nil
+        untold.hasReleased(slot)
     }
 
     /// Puts a partition in line for a read, unless it stands there, waits, or has an error to tell first.

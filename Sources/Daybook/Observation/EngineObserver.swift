@@ -21,6 +21,14 @@ public protocol EngineObserver: Sendable {
     func didEndTransaction(_ end: TransactionObservation)
     /// Offsets of a group are committed, or refused.
     func didCommit(_ commit: CommitObservation)
+    /// A consumer has handed out records.
+    func didConsume(_ consumption: ConsumptionObservation)
+    /// A call for a consumer's records has waited.
+    func didWait(_ wait: PollWaitObservation)
+    /// A consumer of a group, or of none, does not read partitions any more: they go to another one, or it has been closed.
+    func didRelease(_ partitions: [TopicPartition], group: String?)
+    /// A group's partitions were distributed anew.
+    func didRebalance(_ rebalance: RebalanceObservation)
     /// A pass of housekeeping has ended.
     func didKeepHouse(_ report: HousekeepingReport)
 }
@@ -32,6 +40,10 @@ extension EngineObserver {
     public func didRead(_ read: ReadObservation) {}
     public func didEndTransaction(_ end: TransactionObservation) {}
     public func didCommit(_ commit: CommitObservation) {}
+    public func didConsume(_ consumption: ConsumptionObservation) {}
+    public func didWait(_ wait: PollWaitObservation) {}
+    public func didRelease(_ partitions: [TopicPartition], group: String?) {}
+    public func didRebalance(_ rebalance: RebalanceObservation) {}
     public func didKeepHouse(_ report: HousekeepingReport) {}
 }
 
@@ -86,6 +98,20 @@ public struct EngineObservers: EngineObserver {
         for observer in observers { observer.didEndTransaction(end) }
     }
     public func didCommit(_ commit: CommitObservation) { for observer in observers { observer.didCommit(commit) } }
+
+    public func didConsume(_ consumption: ConsumptionObservation) {
+        for observer in observers { observer.didConsume(consumption) }
+    }
+
+    public func didWait(_ wait: PollWaitObservation) { for observer in observers { observer.didWait(wait) } }
+
+    public func didRelease(_ partitions: [TopicPartition], group: String?) {
+        for observer in observers { observer.didRelease(partitions, group: group) }
+    }
+
+    public func didRebalance(_ rebalance: RebalanceObservation) {
+        for observer in observers { observer.didRebalance(rebalance) }
+    }
 
     public func didKeepHouse(_ report: HousekeepingReport) {
         for observer in observers { observer.didKeepHouse(report) }

@@ -20,6 +20,13 @@ enum PrometheusHelp {
         "daybook_offset_commits_total": "Commits of a group's offsets.",
         "daybook_offset_commits_refused_total": "Commits of a group's offsets that were refused, by reason.",
         "daybook_offset_commit_seconds": "Time until a commit of offsets is durable.",
+        "daybook_records_consumed_total": "Records that consumers were handed.",
+        "daybook_bytes_consumed_total": "Bytes of batches that consumers were handed, as they are on disk.",
+        "daybook_poll_wait_seconds": "Time that calls for a consumer's records have waited, where they had to.",
+        "daybook_lag_records":
+            "Offsets from a consumer's place to the end of what it may read, when it last got records.",
+        "daybook_rebalances_total": "Times that a group's partitions were distributed anew.",
+        "daybook_rebalance_seconds": "Time from when members are asked to join until all have their share.",
         "daybook_housekeeping_findings_total": "Findings of the housekeeper that want a person's attention, by kind.",
         "daybook_group_lag_records": "Records that wait for a group.",
         "daybook_group_oldest_record_seconds": "Age of the oldest record that waits for a group.",

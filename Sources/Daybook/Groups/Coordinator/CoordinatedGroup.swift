@@ -43,10 +43,22 @@ final class CoordinatedGroup: Sendable {
         var timerDue: Duration?
         /// When the last member left.
         var emptySince: Timestamp?
+        /// When the rebalance began that is under way.
+        var rebalancingSince: Duration?
 
         mutating func nextRequest() -> GroupRequestID {
             lastRequest += 1
             return GroupRequestID(rawValue: lastRequest)
+        }
+
+        /// Notes when a rebalance begins, and that none is under way.
+        mutating func noteRebalancing(at now: Duration) {
+            switch machine.state {
+            case .preparingRebalance, .completingRebalance: rebalancingSince = rebalancingSince ?? now
+            case .empty, .dead: rebalancingSince = nil
+            // Told of before it is forgotten.
+            case .stable: break
+            }
         }
     }
 
@@ -155,7 +167,9 @@ final class CoordinatedGroup: Sendable {
     private func act(_ request: (inout State, Duration) -> [GroupAction]) {
         let mustAct = state.withLock { state in
             // Asked under the lock, because for the machine time never falls.
-            for action in request(&state, services.clock.elapsed()) { state.actions.append(action) }
+            let now = services.clock.elapsed()
+            for action in request(&state, now) { state.actions.append(action) }
+            state.noteRebalancing(at: now)
             defer { state.isActing = true }
             return !state.isActing
         }
@@ -200,9 +214,18 @@ final class CoordinatedGroup: Sendable {
             if state.machine.membersCount == 0 { state.emptySince = services.clock.now() }
             guard let listener = state.listeners.removeValue(forKey: memberID) else { return nil }
             return { listener(.removed(error)) }
-        case .stable: return nil
+        case .stable(let generation): return rebalanced(generation, &state)
         case .forget: return { [write] in write(nil) { _ in } }
         }
+    }
+
+    /// Tells the observer; nil where there is none.
+    private func rebalanced(_ generation: Int32, _ state: inout State) -> (@Sendable () -> Void)? {
+        guard let began = state.rebalancingSince.take(), let observer = services.observer else { return nil }
+        let rebalance = RebalanceObservation(
+            group: id, generation: generation, membersCount: state.machine.membersCount,
+            duration: services.clock.elapsed() - began)
+        return { observer.didRebalance(rebalance) }
     }
 
     /// One timer is enough: it looks what is due, and sets itself anew.
