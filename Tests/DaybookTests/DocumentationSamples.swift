@@ -243,6 +243,14 @@ enum Samples {
         // end
     }
 
+    static func showMembers(_ daybook: Daybook) async throws {
+        // sample OperatingOffsets
+        let warehouse = try await daybook.describeGroup("warehouse")
+        print(warehouse.state, warehouse.generation)
+        for member in warehouse.members { print(member.clientID, member.assignment) }
+        // end
+    }
+
     static func goBack(_ daybook: Daybook) async throws -> OffsetResetPlan {
         // sample OperatingOffsets
         let plan = try await daybook.resetOffsets(group: "warehouse", to: .shift(-100), dryRun: true)

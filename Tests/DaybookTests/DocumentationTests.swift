@@ -101,6 +101,7 @@ import Testing
             #expect(place.offset == 42 && place.metadata == "picked until 17:59")
             try await Samples.goOn(from: place, in: receipt.topicPartition, of: daybook)
             try await Samples.showProgress(daybook)
+            try await Samples.showMembers(daybook)
             let plan = try await Samples.goBack(daybook)
             #expect(plan.moves.map(\.new) == [0] && !plan.isApplied)
             #expect(

@@ -43,10 +43,11 @@ extension Consumer {
 
     /// Hands over what ``commit()`` would commit, and does not wait. `completion` is called once, on a thread of the engine,
     /// when it is durable or has been refused; also with `.rebalanceInProgress` while the group assigns its partitions: a later
-    /// commit says all that this one would have said. Commits take effect in the order in which they were handed over, and
-    /// several of them share a write and a flush: the way to commit often.
+    /// commit says all that this one would have said. Commits take effect in the order in which they were handed over. They
+    /// linger for 20 ms, so that those of a consumer become one: the last place of each partition is written, once. The way to
+    /// commit often; `commit` waits for nothing but the disk, and takes with it what lingers.
     public func enqueueCommit(_ completion: @escaping @Sendable (DaybookError?) -> Void = { _ in }) throws {
-        try requireCommits().submit(currentPositions, completion)
+        try requireCommits().submit(currentPositions, arePositions: true, completion)
     }
 
     /// The same for these offsets.
@@ -65,7 +66,7 @@ extension Consumer {
     }
 
     private var currentPositions: [TopicPartition: OffsetCommit] {
-        fetcher.positions.mapValues { OffsetCommit($0.offset, leaderEpoch: $0.epoch) }
+        fetcher.commits
     }
 
     private func requireCommits() throws(DaybookError) -> GroupCommits {

@@ -11,12 +11,15 @@ final class GroupCommits: Sendable {
     let committer: OffsetCommitter
     /// Nil for a consumer whose partitions were assigned by hand.
     let membership: GroupMembership?
+    /// Why commits would be refused at this moment.
+    private let judge: @Sendable ([TopicPartition: OffsetCommit]) -> DaybookError?
     /// Commits that have been handed over and not answered: while there are any, what is durable may be about to change.
     private let underWay = Atomic<Int>(0)
 
     init(_ committer: OffsetCommitter, membership: GroupMembership? = nil) {
         self.committer = committer
         self.membership = membership
+        judge = { GroupCommits.refusal(of: $0, committer, membership) }
     }
 
     /// Hands over a commit; `completion` is called once, on a thread of the engine, when it is durable or has been refused as a
@@ -25,10 +28,14 @@ final class GroupCommits: Sendable {
     /// Whether it is allowed is found out when it is written down. So whatever is accepted is part of what the next owners of
     /// the partitions begin with: a generation that begins refuses all commits of earlier ones, and its assignments are written
     /// down behind those that were accepted.
-    func submit(_ offsets: [TopicPartition: OffsetCommit], _ completion: @escaping Completion) {
+    ///
+    /// `arePositions`: this is where the consumer is; one that waits may then be written down together with the next.
+    func submit(
+        _ offsets: [TopicPartition: OffsetCommit], arePositions: Bool = false, _ completion: @escaping Completion
+    ) {
         underWay.add(1, ordering: .acquiringAndReleasing)
         committer.submit(
-            offsets, isAllowed: { [committer, membership] in Self.refusal(of: offsets, committer, membership) }
+            offsets, positionsOf: arePositions ? ObjectIdentifier(self) : nil, isAllowed: judge
         ) { [self] error in
             underWay.subtract(1, ordering: .acquiringAndReleasing)
             completion(error)
@@ -58,7 +65,7 @@ final class GroupCommits: Sendable {
         if underWay.load(ordering: .acquiring) == 0 { changes = committer.changes(to: offsets) }
         if !changes.isEmpty { return try await commit(changes) }
         // Whoever may not commit learns it also where there is nothing to write.
-        if let refusal = Self.refusal(of: offsets, committer, membership), refusal.code != .rebalanceInProgress {
+        if let refusal = judge(offsets), refusal.code != .rebalanceInProgress {
             throw refusal
         }
     }

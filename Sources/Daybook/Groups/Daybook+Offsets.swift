@@ -75,9 +75,10 @@ extension Daybook {
         }
     }
 
-    /// Returns when everything that has been handed over to be committed is durable or has been refused.
+    /// Returns when everything that has been handed over to be committed is durable or has been refused. For a daybook that closes:
+    /// what is handed over afterwards waits for nothing any more.
     func settleCommits() async {
-        for shard in committedOffsets.known ?? [] where shard.state.withLock({ $0.isBusy }) {
+        for shard in committedOffsets.known ?? [] where shard.endLingering() {
             // Nothing can fail that was not answered to whoever asked for it.
             do { try await shard.run(.wait, of: "", self) } catch {}
         }
@@ -126,14 +127,16 @@ struct OffsetCommitter: Sendable {
     /// work shares one batch and one flush, and of several commits for one partition only the last one is written.
     ///
     /// `isAllowed` is asked just before the commit is written down; an error refuses it. For coordinators, which fence
-    /// members of an earlier generation there.
+    /// members of an earlier generation there. `positionsOf`: see `OffsetRequest`.
     func submit(
-        _ offsets: [TopicPartition: OffsetCommit],
-        isAllowed: (@Sendable () -> DaybookError?)? = nil,
+        _ offsets: [TopicPartition: OffsetCommit], positionsOf: ObjectIdentifier? = nil,
+        isAllowed: (@Sendable ([TopicPartition: OffsetCommit]) -> DaybookError?)? = nil,
         _ completion: @escaping @Sendable (DaybookError?) -> Void
     ) {
         shard.submit(
-            OffsetRequest(group: group, work: .commit(offsets), isAllowed: isAllowed, completion: completion),
+            OffsetRequest(
+                group: group, work: .commit(offsets), positionsOf: positionsOf, isAllowed: isAllowed,
+                completion: completion),
             of: daybook)
     }
 
@@ -143,6 +146,13 @@ struct OffsetCommitter: Sendable {
         _ offsets: [TopicPartition: OffsetCommit], isAllowed: (@Sendable () -> DaybookError?)? = nil
     ) async throws {
         try await shard.run(.commit(offsets), of: group, daybook) { _ in isAllowed?() }
+    }
+
+    /// The same, for what a member must have committed before it gives something up. Costs a lock where nothing waits.
+    func settleIfBusy() async {
+        if shard.state.withLock({ $0.isSettled }) { return }
+        // What failed was answered to whoever asked for it.
+        do { try await settle() } catch {}
     }
 
     /// Returns when everything that was handed over before, for any group of the same partition of the internal topic, is

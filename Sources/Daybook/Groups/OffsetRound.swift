@@ -41,7 +41,7 @@ struct OffsetRound: Sendable {
         for (index, request) in requests.enumerated() {
             if case .append(let commit) = request.work {
                 guard accepted.isEmpty else { return index }
-                if let refusal = request.isAllowed?() {
+                if let refusal = request.isAllowed?([:]) {
                     request.completion(refusal)
                     continue
                 }
@@ -51,16 +51,42 @@ struct OffsetRound: Sendable {
             }
             // It asks for the table, which does not know yet what this round says of the group.
             if request.validate != nil, speaks(of: request.group) { return index }
-            do throws(DaybookError) {
-                for change in try changes(of: request) { put(change, mayRepeat: requests.count > 1) }
-                put(request)
-                accepted.append(request.completion)
-            } catch {
-                request.completion(error)
+            let isAlone = requests.count == 1
+            if request.absorbed.isEmpty {
+                take(request, mayRepeat: !isAlone)
+            } else if !takeAtOnce(request, mayRepeat: !isAlone) {
+                // Where all of them together are refused, each is judged by itself.
+                for part in request.parts { take(part, mayRepeat: true) }
             }
             if size >= Self.enough { return index + 1 }
         }
         return requests.count
+    }
+
+    private mutating func take(_ request: OffsetRequest, mayRepeat: Bool) {
+        do throws(DaybookError) {
+            for change in try changes(of: request) { put(change, mayRepeat: mayRepeat) }
+            put(request)
+            accepted.append(request.completion)
+        } catch {
+            request.completion(error)
+        }
+    }
+
+    /// Takes the last places of a consumer that has said several times where it is; false, and nothing has happened, when they
+    /// are refused.
+    private mutating func takeAtOnce(_ request: OffsetRequest, mayRepeat: Bool) -> Bool {
+        guard let positions = request.lastPositions, request.isAllowed?(positions) == nil else { return false }
+        do throws(DaybookError) {
+            for change in try daybook.changes(of: positions, by: request.group, at: now) {
+                put(change, mayRepeat: mayRepeat)
+            }
+        } catch {
+            return false
+        }
+        accepted.append(request.completion)
+        for other in request.absorbed { accepted.append(other.completion) }
+        return true
     }
 
     private func speaks(of group: String) -> Bool {
@@ -95,7 +121,7 @@ struct OffsetRound: Sendable {
     /// What a request comes to for its commits; throws what it is refused for.
     private func changes(of request: OffsetRequest) throws(DaybookError) -> [OffsetTable.Change] {
         if request.needsEmptyGroup { try daybook.committedOffsets.requireEmpty(request.group) }
-        if let refusal = request.isAllowed?() { throw refusal }
+        if case .commit(let commits) = request.work, let refusal = request.isAllowed?(commits) { throw refusal }
         let refusal = shard.state.withLock { state in request.validate?(state.table) }
         if let refusal { throw refusal }
         switch request.work {

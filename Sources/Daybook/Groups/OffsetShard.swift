@@ -8,7 +8,7 @@ internal import Synchronization
 /// The commits of the groups of one partition of the internal topic, in order.
 ///
 /// One batch is on its way to the disk at a time. Whatever is asked for meanwhile waits and goes with the next one, so that
-/// a hundred commits cost as many flushes as two.
+/// a hundred commits cost as many flushes as two. What nobody waits for lingers, so that more of it goes together.
 final class OffsetShard: Sendable {
     let partition: Partition
     let state = Mutex(State())
@@ -27,7 +27,18 @@ final class OffsetShard: Sendable {
         /// Those who begin where a group has committed, and wait until it is settled where that is.
         var awaitingTransactions: [@Sendable () -> Void] = []
         var isBusy = false
+        /// What is in the inbox will be looked at, because it has lingered.
+        var isLingering = false
+        /// Nothing lingers while a daybook closes.
+        var mayLinger = true
+
+        /// Everything that was handed over has been answered.
+        var isSettled: Bool { inbox.isEmpty && !isBusy }
     }
+
+    /// How long places of consumers wait for newer ones. So much more is dealt with twice after a crash; a flush takes a part of
+    /// that anyway.
+    private static let linger = Duration.milliseconds(20)
 
     init(_ partition: Partition) { self.partition = partition }
 
@@ -36,35 +47,75 @@ final class OffsetShard: Sendable {
     func submit(_ request: OffsetRequest, of daybook: Daybook) {
         let request = request.observed(by: partition)
         let mustStart = state.withLock { state in
-            state.inbox.append(request)
-            defer { state.isBusy = true }
-            return !state.isBusy
+            let last = state.inbox.count - 1
+            if last < 0 || !state.inbox[last].absorb(request) { state.inbox.append(request) }
+            if state.isBusy || lingers(&state, daybook) { return false }
+            state.isBusy = true
+            return true
         }
-        if mustStart { partition.services.io.submit { self.goOn(daybook) } }
+        if mustStart { partition.services.io.submit { self.goOn(daybook, hasLingered: true) } }
     }
 
-    /// Makes a batch of what waits and sends it to the log; again when that is done, until nothing waits.
-    private func goOn(_ daybook: Daybook) {
+    /// Whether what is in the inbox waits for more; then it will be looked at in time.
+    private func lingers(_ state: inout State, _ daybook: Daybook) -> Bool {
+        guard state.mayLinger, state.inbox.allSatisfy(\.mayLinger) else { return false }
+        if !state.isLingering {
+            state.isLingering = true
+            partition.services.timer.schedule(after: Self.linger) {
+                self.partition.services.io.submit { self.endLinger(daybook) }
+            }
+        }
+        return true
+    }
+
+    private func endLinger(_ daybook: Daybook) {
+        let mustStart = state.withLock { state in
+            state.isLingering = false
+            if state.isBusy || state.inbox.isEmpty { return false }
+            state.isBusy = true
+            return true
+        }
+        if mustStart { goOn(daybook, hasLingered: true) }
+    }
+
+    /// Nothing that is handed over from now on lingers. Returns whether something waits for an answer.
+    func endLingering() -> Bool {
+        state.withLock { state in
+            state.mayLinger = false
+            return !state.isSettled
+        }
+    }
+
+    /// Makes a batch of what waits and sends it to the log; again when that is done, until nothing waits that must not linger.
+    private func goOn(_ daybook: Daybook, hasLingered: Bool) {
+        var hasLingered = hasLingered
         while true {
-            let requests = state.withLock { state in
+            let requests = state.withLock { state -> [OffsetRequest] in
+                if state.inbox.isEmpty || !hasLingered && lingers(&state, daybook) {
+                    state.isBusy = false
+                    return []
+                }
                 defer { state.inbox = [] }
-                if state.inbox.isEmpty { state.isBusy = false }
                 return state.inbox
             }
             if requests.isEmpty { return }
+            hasLingered = false
             if let failure = loadingFailure() {
                 for request in requests { request.completion(failure) }
                 continue
             }
             var round = OffsetRound(daybook, self)
             let rest = requests.dropFirst(round.take(requests))
-            if !rest.isEmpty { state.withLock { $0.inbox.insert(contentsOf: rest, at: 0) } }
-            if let batch = round.batch() { return send(batch, round, daybook) }
+            if !rest.isEmpty {
+                hasLingered = true
+                state.withLock { $0.inbox.insert(contentsOf: rest, at: 0) }
+            }
+            if let batch = round.batch() { return send(batch, round, daybook, hasLeftRest: hasLingered) }
             round.answer(nil)
         }
     }
 
-    private func send(_ batch: EncodedBatch, _ round: OffsetRound, _ daybook: Daybook) {
+    private func send(_ batch: EncodedBatch, _ round: OffsetRound, _ daybook: Daybook, hasLeftRest: Bool) {
         partition.submit(
             AppendRequest(batch: batch, durability: .durable) { result in
                 switch result {
@@ -75,7 +126,7 @@ final class OffsetShard: Sendable {
                     round.answer(error)
                 }
                 // Not here: this thread may be the one that flushes.
-                self.partition.services.io.submit { self.goOn(daybook) }
+                self.partition.services.io.submit { self.goOn(daybook, hasLingered: hasLeftRest) }
             })
     }
 
@@ -87,33 +138,4 @@ final class OffsetShard: Sendable {
             return error
         }
     }
-}
-
-/// Something that is to be written down about a group.
-struct OffsetRequest: Sendable {
-    enum Work: Sendable {
-        /// Commits, together or not at all.
-        case commit([TopicPartition: OffsetCommit])
-        /// Deletes what the group has committed for these partitions; nil: everything.
-        case remove([TopicPartition]?)
-        /// Writes down what the group says of itself; nil: nothing any more.
-        case describe(GroupMetadataValue?)
-        /// Appends commits of a transaction, which count when it does.
-        case append(TransactionalCommit)
-        /// Deletes what any group has committed for a topic.
-        case forget(TopicName)
-        /// Nothing: answered when everything before it has been.
-        case wait
-    }
-
-    var group: String
-    var work: Work
-    /// Refused while members are at work in the group.
-    var needsEmptyGroup = false
-    /// Asked just before it is written down; an error refuses the request.
-    var isAllowed: (@Sendable () -> DaybookError?)?
-    /// The same with the table, which knows everything that was asked for before about the group. Costs a batch of its own when
-    /// there is such a request in the one before it.
-    var validate: (@Sendable (borrowing OffsetTable) -> DaybookError?)?
-    var completion: @Sendable (DaybookError?) -> Void
 }

@@ -39,7 +39,8 @@ extension OffsetCommitter {
         _ completion: @escaping @Sendable (DaybookError?) -> Void
     ) {
         shard.submit(
-            OffsetRequest(group: group, work: .append(commit), isAllowed: isAllowed, completion: completion),
+            OffsetRequest(
+                group: group, work: .append(commit), isAllowed: { _ in isAllowed?() }, completion: completion),
             of: daybook)
     }
 

@@ -30,6 +30,8 @@ extension GroupMembership {
         if !lost.isEmpty { _ = await call(configuration.onLost, lost) }
         if !owned.isEmpty { _ = await call(configuration.onRevoked, owned) }
         fetcher?.close()
+        // What was handed over to be committed would be refused afterwards.
+        await committer.settleIfBusy()
         leave()
         // What failed was answered to whoever asked for it.
         do { try await committer.settle() } catch {}

@@ -103,6 +103,8 @@ final class GroupMembership: Sendable {
                 fetcher?.revoke(partitions)
             case .revoke(let partitions):
                 problem = await call(configuration.onRevoked, partitions) ?? problem
+                // What was handed over to be committed would be refused afterwards.
+                await committer.settleIfBusy()
                 fetcher?.revoke(partitions)
             case .assign(let partitions):
                 guard let places = try await places(of: partitions) else { continue }
