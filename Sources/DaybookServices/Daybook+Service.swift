@@ -1,5 +1,5 @@
-// A daybook and its producers in a service group. List the daybook first and whoever uses it behind: a group shuts its
-// services down from the last to the first.
+// A daybook, its producers and its consumers in a service group. List the daybook first and whoever uses it behind: a group
+// shuts its services down from the last to the first.
 
 public import Daybook
 public import ServiceLifecycle
@@ -26,6 +26,19 @@ extension Producer {
     public func run() async throws {
         try? await gracefulShutdown()  // throws only when the task is cancelled, which is no reason not to flush
         try await close()
+    }
+}
+
+extension Consumer: Service {}
+
+extension Consumer {
+    /// Waits for the group to shut down, then closes: whoever goes through its sequences comes to their end.
+    ///
+    /// List whoever does that behind the consumer, so that what was handed out has been dealt with and committed before: what has
+    /// not is handed out again, to the next member or the next process.
+    public func run() async throws {
+        try? await gracefulShutdown()  // throws only when the task is cancelled, which is no reason not to leave
+        await close()
     }
 }
 

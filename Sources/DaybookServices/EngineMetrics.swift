@@ -25,9 +25,9 @@ internal import Synchronization
 /// | `daybook_rebalances_total`, `daybook_rebalance_seconds` | counter, timer | group |
 /// | `daybook_housekeeping_findings_total` | counter | topic, kind |
 ///
-/// Bytes are those on disk, compressed. Lag is that of a consumer in this process when it was last handed records of the partition,
-/// in offsets to the end of what it may read; it goes when the partition is read no longer. Lag by what a group has committed is
-/// measured by ``GroupLag``. A metric is made when it first counts something, and a topic's go on counting when a
+/// Bytes are those on disk, compressed. Lag is that of a consumer in this process when it was last handed records of the
+/// partition, in offsets to the end of what it may read; it goes when the partition is read no longer. Lag by what a group has
+/// committed is measured by ``GroupLag``. A metric is made when it first counts something, and a topic's go on counting when a
 /// topic of the same name takes its place. Costs a lock and a look-up a batch.
 public final class EngineMetrics: EngineObserver {
     private let factory: any MetricsFactory

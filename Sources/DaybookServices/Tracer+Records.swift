@@ -36,6 +36,13 @@ extension Tracer {
             return try await body(span)
         }
     }
+
+    /// The same for a record as a consumer hands it out.
+    public func process<R>(
+        _ record: ConsumedRecord, group: String? = nil, _ body: (Span) async throws -> R
+    ) async rethrows -> R {
+        try await process(record.record, at: record.offset, of: record.topicPartition, group: group, body)
+    }
 }
 
 extension Span {

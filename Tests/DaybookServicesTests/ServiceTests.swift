@@ -38,6 +38,27 @@ struct ServiceTests {
         try await again.close()
     }
 
+    @Test func `A group that shuts down ends what consumers hand out, and they leave their groups`() async throws {
+        let directory = try TemporaryDirectory()
+        let daybook = try await Daybook.open(directory.path)
+        try await daybook.createTopic("orders")
+        let consumer = try await daybook.makeConsumer(group: "warehouse", topics: ["orders"])
+        let group = ServiceGroup(services: [daybook, consumer], logger: Logger(label: "test"))
+        async let running: Void = group.run()
+        _ = try await daybook.makeProducer().send(Record(key: "k", value: "v"), to: "orders")
+        var count = 0
+        for try await batch in consumer.batches {
+            count += batch.recordsCount
+            await group.triggerGracefulShutdown()
+        }
+        #expect(count == 1)
+        try await running
+        await #expect(throws: DaybookError.self) { try await consumer.poll(timeout: .zero) }
+        let again = try await Daybook.open(directory.path)
+        #expect(again.recovery.wasClosedCleanly)
+        try await again.close()
+    }
+
     @Test func `A cancelled group closes as well`() async throws {
         let directory = try TemporaryDirectory()
         let daybook = try await Daybook.open(directory.path)

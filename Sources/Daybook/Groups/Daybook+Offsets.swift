@@ -75,8 +75,8 @@ extension Daybook {
         }
     }
 
-    /// Returns when everything that has been handed over to be committed is durable or has been refused. For a daybook that closes:
-    /// what is handed over afterwards waits for nothing any more.
+    /// Returns when everything that has been handed over to be committed is durable or has been refused. For a daybook that
+    /// closes: what is handed over afterwards waits for nothing any more.
     func settleCommits() async {
         for shard in committedOffsets.known ?? [] where shard.endLingering() {
             // Nothing can fail that was not answered to whoever asked for it.
