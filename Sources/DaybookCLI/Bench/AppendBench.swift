@@ -27,9 +27,15 @@ struct AppendBench: AsyncParsableCommand {
     @Option(help: "partition: threads that encode and write themselves; producer: records enqueued one by one.")
     var via = Way.partition
 
+    @Flag(help: "With --via producer: without a producer id, so that a batch that comes twice is not recognised.")
+    var plain = false
+
     func validate() throws {
         if durability == .buffered && via == .partition {
             throw ValidationError("A buffered promise is the producer's: add --via producer.")
+        }
+        if plain && via == .partition {
+            throw ValidationError("Only a producer has an id that it can do without: add --via producer.")
         }
     }
 
@@ -58,7 +64,8 @@ struct AppendBench: AsyncParsableCommand {
             if durability == .durable { report.latencies = BenchReport.together(outcomes.map(\.latencies)) }
         case .producer:
             let producer = try daybook.makeProducer(
-                ProducerConfiguration(batchSize: batch, compression: options.compression, durability: durability))
+                ProducerConfiguration(
+                    batchSize: batch, compression: options.compression, durability: durability, isIdempotent: !plain))
             let measurement = Measurement(daybook)
             let summary = try await enqueue(data, producer)
             report.measured = measurement.end(daybook)

@@ -124,7 +124,7 @@ struct ConsumeBench: AsyncParsableCommand {
                     try consumer.enqueueCommit { failure.note($0) }
                 }
             }
-            if await ends.reached(batch) { break }
+            if ends.mayBeReached(by: batch), await ends.reached(batch) { break }
         }
         try failure.check()
         return outcome
@@ -144,6 +144,8 @@ private final class Ends: Sendable {
         var action: (@Sendable () async -> Void)?
     }
     private let state: Mutex<State>
+    /// No partition ends before this offset.
+    private let least: Offset
 
     init(of partitions: [TopicPartition], _ daybook: Daybook) async throws {
         var left: [TopicPartition: Offset] = [:]
@@ -151,8 +153,12 @@ private final class Ends: Sendable {
             let offsets = try await daybook.offsets(partition)
             if offsets.logStartOffset < offsets.highWatermark { left[partition] = offsets.highWatermark }
         }
+        least = left.values.min() ?? .zero
         state = Mutex(State(left: left))
     }
+
+    /// Asked of each batch: to look for a place costs as much as a small batch.
+    func mayBeReached(by batch: ConsumedBatch) -> Bool { batch.nextOffset >= least }
 
     /// What is to be done once when the last place has been reached.
     func whenReached(_ action: @escaping @Sendable () async -> Void) { state.withLock { $0.action = action } }
