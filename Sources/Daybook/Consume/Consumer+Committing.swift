@@ -41,11 +41,12 @@ extension Consumer {
         try await requireCommits().commit(offsets)
     }
 
-    /// Hands over what ``commit()`` would commit, and does not wait. `completion` is called once, on a thread of the engine,
-    /// when it is durable or has been refused; also with `.rebalanceInProgress` while the group assigns its partitions: a later
-    /// commit says all that this one would have said. Commits take effect in the order in which they were handed over. They
-    /// linger for 20 ms, so that those of a consumer become one: the last place of each partition is written, once. The way to
-    /// commit often; `commit` waits for nothing but the disk, and takes with it what lingers.
+    /// Hands over what ``commit()`` would commit, and does not wait. `completion` is called once, on a thread of the engine that
+    /// others wait for, so that it must be quick and must not block, when it is durable or has been refused; also with
+    /// `.rebalanceInProgress` while the group assigns its partitions: a later commit says all that this one would have said.
+    /// Commits take effect in the order in which they were handed over. They linger for 20 ms, so that those of a consumer
+    /// become one: the last place of each partition is written, once. The way to commit often; `commit` waits for nothing but
+    /// the disk, and takes with it what lingers.
     public func enqueueCommit(_ completion: @escaping @Sendable (DaybookError?) -> Void = { _ in }) throws {
         try requireCommits().submit(currentPositions, arePositions: true, completion)
     }

@@ -22,8 +22,8 @@ final class GroupCommits: Sendable {
         judge = { GroupCommits.refusal(of: $0, committer, membership) }
     }
 
-    /// Hands over a commit; `completion` is called once, on a thread of the engine, when it is durable or has been refused as a
-    /// whole. In the order of these calls.
+    /// Hands over a commit; `completion` is called once, when it is durable or has been refused as a whole, on a thread of the
+    /// engine, perhaps one that flushes: it must be quick and must not block. In the order of these calls.
     ///
     /// Whether it is allowed is found out when it is written down. So whatever is accepted is part of what the next owners of
     /// the partitions begin with: a generation that begins refuses all commits of earlier ones, and its assignments are written
@@ -81,11 +81,6 @@ final class GroupCommits: Sendable {
         of offsets: [TopicPartition: OffsetCommit], _ committer: OffsetCommitter, _ membership: GroupMembership?
     ) -> DaybookError? {
         if let membership { return membership.refusal(of: offsets) }
-        do throws(DaybookError) {
-            try committer.daybook.committedOffsets.requireEmpty(committer.group)
-            return nil
-        } catch {
-            return error
-        }
+        return committer.daybook.committedOffsets.refusal(of: committer.group)
     }
 }

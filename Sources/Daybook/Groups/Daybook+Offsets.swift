@@ -115,15 +115,20 @@ struct OffsetCommitter: Sendable {
         shard.state.withLock { $0.table.entry(group, topicPartition) }?.committed
     }
 
-    /// Those of some commits that say another place than what the group has committed. Costs a lock and three look-ups each.
+    /// Those of some commits that say another place than what the group has committed: another offset, or the same one in
+    /// another history, after a crash has taken records and others have come in their place. Costs a lock and three look-ups each.
     func changes(to offsets: [TopicPartition: OffsetCommit]) -> [TopicPartition: OffsetCommit] {
         shard.state.withLock { state in
-            offsets.filter { state.table.entry(group, $0.key)?.committed.offset != $0.value.offset }
+            offsets.filter { topicPartition, commit in
+                let known = state.table.entry(group, topicPartition)?.committed
+                return known?.offset != commit.offset
+                    || commit.leaderEpoch.map { $0 != known?.leaderEpoch } ?? false
+            }
         }
     }
 
-    /// Hands over a commit without waiting; `completion` is called once, on a thread of the engine, when it is durable or has
-    /// been refused as a whole. Commits take effect in the order of these calls. What is handed over while the disk is at
+    /// Hands over a commit without waiting; `completion` is called once, when it is durable or has been refused as a whole, on a
+    /// thread of the engine, perhaps one that flushes: it must be quick and must not block. Commits take effect in the order of these calls. What is handed over while the disk is at
     /// work shares one batch and one flush, and of several commits for one partition only the last one is written.
     ///
     /// `isAllowed` is asked just before the commit is written down; an error refuses it. For coordinators, which fence
@@ -145,7 +150,7 @@ struct OffsetCommitter: Sendable {
     func commit(
         _ offsets: [TopicPartition: OffsetCommit], isAllowed: (@Sendable () -> DaybookError?)? = nil
     ) async throws {
-        try await shard.run(.commit(offsets), of: group, daybook) { _ in isAllowed?() }
+        try await shard.run(.commit(offsets), of: group, isAllowed: isAllowed, daybook)
     }
 
     /// The same, for what a member must have committed before it gives something up. Costs a lock where nothing waits.
@@ -163,13 +168,15 @@ struct OffsetCommitter: Sendable {
 extension OffsetShard {
     /// Hands over a request and waits for its end.
     func run(
-        _ work: OffsetRequest.Work, of group: String, needsEmptyGroup: Bool = false, _ daybook: Daybook,
+        _ work: OffsetRequest.Work, of group: String, needsEmptyGroup: Bool = false,
+        isAllowed: (@Sendable () -> DaybookError?)? = nil, _ daybook: Daybook,
         validate: (@Sendable (borrowing OffsetTable) -> DaybookError?)? = nil
     ) async throws(DaybookError) {
         let error: DaybookError? = await withCheckedContinuation { continuation in
             submit(
                 OffsetRequest(
-                    group: group, work: work, needsEmptyGroup: needsEmptyGroup, validate: validate,
+                    group: group, work: work, needsEmptyGroup: needsEmptyGroup, isAllowed: isAllowed,
+                    validate: validate,
                     completion: { continuation.resume(returning: $0) }), of: daybook)
         }
         if let error { throw error }

@@ -150,6 +150,9 @@ struct OffsetRound: Sendable {
         }
     }
 
+    /// Whose transaction the batch belongs to; nil where it belongs to none.
+    var producer: ProducerID? { transactional?.producer }
+
     /// The batch to send; nil when there is nothing to write down.
     func batch() -> EncodedBatch? {
         if let transactional { return transactional.batch }

@@ -34,6 +34,23 @@ final class OffsetShard: Sendable {
 
         /// Everything that was handed over has been answered.
         var isSettled: Bool { inbox.isEmpty && !isBusy }
+
+        /// The batch of a transaction that is on its way to the disk, or durable and not yet in the table.
+        var sending: (producer: ProducerID, ended: ControlRecord.Kind?)?
+
+        /// A producer's transaction has ended. What of it is on its way into the table takes effect, or none, when it gets there:
+        /// whoever flushed it may be slower than whoever wrote the marker behind it.
+        mutating func end(_ kind: ControlRecord.Kind, of producer: ProducerID) {
+            table.end(kind, of: producer)
+            if let batch = sending, batch.producer == producer, batch.ended == nil { sending?.ended = kind }
+        }
+
+        /// Takes the batch that was sent into the table.
+        fileprivate mutating func arrive(_ round: OffsetRound, at offset: Offset) {
+            round.apply(to: &table, from: offset)
+            if let batch = sending, let kind = batch.ended { table.end(kind, of: batch.producer) }
+            sending = nil
+        }
     }
 
     /// How long places of consumers wait for newer ones. So much more is dealt with twice after a crash; a flush takes a part of
@@ -43,7 +60,7 @@ final class OffsetShard: Sendable {
     init(_ partition: Partition) { self.partition = partition }
 
     /// Hands over a request. Does not block. Requests take effect in the order of these calls, and each is answered once, on a
-    /// thread of the engine.
+    /// thread of the engine, perhaps one that flushes: what it calls must be quick and must not block.
     func submit(_ request: OffsetRequest, of daybook: Daybook) {
         let request = request.observed(by: partition)
         let mustStart = state.withLock { state in
@@ -116,13 +133,15 @@ final class OffsetShard: Sendable {
     }
 
     private func send(_ batch: EncodedBatch, _ round: OffsetRound, _ daybook: Daybook, hasLeftRest: Bool) {
+        state.withLock { $0.sending = round.producer.map { ($0, nil) } }
         partition.submit(
             AppendRequest(batch: batch, durability: .durable) { result in
                 switch result {
                 case .success(let receipt):
-                    self.state.withLock { round.apply(to: &$0.table, from: receipt.baseOffset) }
+                    self.state.withLock { $0.arrive(round, at: receipt.baseOffset) }
                     round.answer(nil)
                 case .failure(let error):
+                    self.state.withLock { $0.sending = nil }
                     round.answer(error)
                 }
                 // Not here: this thread may be the one that flushes.

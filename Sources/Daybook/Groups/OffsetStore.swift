@@ -43,6 +43,16 @@ final class OffsetStore: Sendable {
                 + "are; stop \(count == 1 ? "it" : "them") first")
     }
 
+    /// Why a commit from outside is refused; nil where it is not.
+    func refusal(of group: String) -> DaybookError? {
+        do throws(DaybookError) {
+            try requireEmpty(group)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
     /// The shards that are there already, in order of their partitions; nil before the first use.
     var known: [OffsetShard]? { shards.withLock { $0 } }
 

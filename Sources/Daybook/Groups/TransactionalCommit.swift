@@ -32,8 +32,8 @@ extension OffsetCommitter {
     }
 
     /// Appends what has been prepared, behind all commits that were handed over before, unless `isAllowed` refuses it just
-    /// before. `completion` is called once, when the batch is durable or has been refused; the commits are pending then, and
-    /// nobody is shown them.
+    /// before. `completion` is called once, when the batch is durable or has been refused, and must be quick and must not
+    /// block; the commits are pending then, and nobody is shown them.
     func append(
         _ commit: TransactionalCommit, isAllowed: (@Sendable () -> DaybookError?)? = nil,
         _ completion: @escaping @Sendable (DaybookError?) -> Void
@@ -63,7 +63,7 @@ extension Daybook {
     func endTransaction(_ kind: ControlRecord.Kind, of producer: ProducerID, in topicPartition: TopicPartition) {
         let shard = (try? existingOffsetShards())?.first { $0.partition.topicPartition == topicPartition }
         let waiting = shard?.state.withLock { state in
-            if state.loadedTo != nil { state.table.end(kind, of: producer) }
+            if state.loadedTo != nil { state.end(kind, of: producer) }
             defer { state.awaitingTransactions = [] }
             return state.awaitingTransactions
         }
