@@ -45,6 +45,8 @@ final class CoordinatedGroup: Sendable {
         var emptySince: Timestamp?
         /// When the rebalance began that is under way.
         var rebalancingSince: Duration?
+        /// Why the group could not be written down, the last time that somebody waited for it; nil where it could.
+        var storeFailure: DaybookError?
 
         mutating func nextRequest() -> GroupRequestID {
             lastRequest += 1
@@ -79,8 +81,10 @@ final class CoordinatedGroup: Sendable {
         act { state, now in
             let request = state.nextRequest()
             state.joins[request] = completion
-            state.listeners[join.memberID.isEmpty ? join.freshMemberID : join.memberID] = listener
-            return state.machine.join(join, request, at: now)
+            let actions = state.machine.join(join, request, at: now)
+            let memberID = join.memberID.isEmpty ? join.freshMemberID : join.memberID
+            if state.machine.members.contains(memberID) { state.listeners[memberID] = listener }
+            return actions
         }
     }
 
@@ -94,29 +98,9 @@ final class CoordinatedGroup: Sendable {
         }
     }
 
-    /// A member with a session timeout says that it lives. Throws why it has to join again.
-    func heartbeat(memberID: String, instanceID: String? = nil, generation: Int32) throws(GroupError) {
-        // It only moves deadlines away: a timer that looks too early sets itself anew.
-        let result = state.withLock { state -> Result<Void, GroupError> in
-            let now = services.clock.elapsed()
-            return Result { () throws(GroupError) in
-                try state.machine.heartbeat(
-                    memberID: memberID, instanceID: instanceID, generation: generation, at: now)
-            }
-        }
-        try result.get()
-    }
-
-    /// Members leave. Returns for each of them why it could not; nil where it is out.
-    @discardableResult
-    func leave(_ members: [LeavingMember]) -> [GroupError?] {
-        var results: [GroupError?] = []
-        act { state, now in
-            let (refusals, actions) = state.machine.leave(members, at: now)
-            results = refusals
-            return actions
-        }
-        return results
+    /// Members leave; nothing happens where one is out already.
+    func leave(_ members: [LeavingMember]) {
+        act { state, now in state.machine.leave(members, at: now).actions }
     }
 
     /// A member without a session timeout has stopped; a static one keeps its place for the grace that the machine was
@@ -154,6 +138,14 @@ final class CoordinatedGroup: Sendable {
         state.withLock { ($0.machine.state, $0.machine.metadata($0.machine.currentAssignments)) }
     }
 
+    /// What a member is told that was refused again and again because the group could not be written down.
+    var unavailability: DaybookError {
+        guard let cause = state.withLock({ $0.storeFailure }) else {
+            return DaybookError(.coordinatorNotAvailable, group: id)
+        }
+        return DaybookError(.groupUnavailable, "Group \(id) cannot be written down: \(cause.message)", cause: cause)
+    }
+
     var presence: GroupPresence {
         state.withLock { state in
             let count = state.machine.membersCount
@@ -166,9 +158,11 @@ final class CoordinatedGroup: Sendable {
     /// Makes a request, and does what comes of it unless somebody else is at it, who then goes on with it.
     private func act(_ request: (inout State, Duration) -> [GroupAction]) {
         let mustAct = state.withLock { state in
+            let before = state.machine.membersCount
             // Asked under the lock, because for the machine time never falls.
             let now = services.clock.elapsed()
             for action in request(&state, now) { state.actions.append(action) }
+            if before > 0, state.machine.membersCount == 0 { state.emptySince = services.clock.now() }
             state.noteRebalancing(at: now)
             defer { state.isActing = true }
             return !state.isActing
@@ -200,7 +194,8 @@ final class CoordinatedGroup: Sendable {
             return { [self, value] in
                 write(value) { error in
                     self.act { state, now in
-                        state.machine.stored(store, error == nil ? nil : .coordinatorNotAvailable, at: now)
+                        state.storeFailure = error
+                        return state.machine.stored(store, error == nil ? nil : .coordinatorNotAvailable, at: now)
                     }
                 }
             }
@@ -211,7 +206,6 @@ final class CoordinatedGroup: Sendable {
             let listeners = memberIDs.compactMap { state.listeners[$0] }
             return { for listener in listeners { listener(.rejoin) } }
         case .removed(let memberID, let error):
-            if state.machine.membersCount == 0 { state.emptySince = services.clock.now() }
             guard let listener = state.listeners.removeValue(forKey: memberID) else { return nil }
             return { listener(.removed(error)) }
         case .stable(let generation): return rebalanced(generation, &state)

@@ -27,9 +27,9 @@ extension GroupMembership {
         } _: { [weak self, group, configuration] answer in
             guard let self else {
                 // Its user has gone meanwhile.
-                guard case .joined(let joined) = answer, configuration.instanceID == nil else { return }
-                group.leave([LeavingMember(memberID: joined.memberID)])
-                return
+                guard case .joined(let joined) = answer else { return }
+                if configuration.instanceID != nil { return group.disconnect(memberID: joined.memberID) }
+                return group.leave([LeavingMember(memberID: joined.memberID)])
             }
             self.take(answer, life)
         }
@@ -60,10 +60,13 @@ extension GroupMembership {
 
     private func lead(_ joined: JoinedGroup, _ life: Int) {
         let wanted = AssignmentRound.topics(of: joined)
-        let counts = daybook.partitionCounts.filter { wanted.contains($0.key) }
-        noteOf(life) { state in
-            let before = Dictionary(uniqueKeysWithValues: wanted.map { ($0, counts[$0] ?? 0) })
-            state.led = (joined.generation, before)
+        let counts = looking.withLock { _ in
+            let counts = daybook.partitionCounts.filter { wanted.contains($0.key) }
+            noteOf(life) { state in
+                let before = Dictionary(uniqueKeysWithValues: wanted.map { ($0, counts[$0] ?? 0) })
+                state.led = (joined.generation, before)
+            }
+            return counts
         }
         if joined.skipsAssignment { return sync(joined, [:], life) }
         do throws(AssignmentProblem) {
@@ -94,7 +97,10 @@ extension GroupMembership {
     private func assigned(_ bytes: [UInt8], _ life: Int) {
         do throws(KafkaFieldError) {
             let partitions = try AssignmentRound.partitions(bytes)
-            noteOf(life) { $0.plan.assigned(partitions) }
+            noteOf(life) { state in
+                state.refusalsInARow = 0
+                state.plan.assigned(partitions)
+            }
         } catch {
             let error = DaybookError(
                 .invalidAssignment, "Group \(group.id): the leader's assignment cannot be read: \(error)", cause: error)
@@ -112,10 +118,16 @@ extension GroupMembership {
                 state.plan.mustJoinAgain()
             }
         case .coordinatorNotAvailable:
-            // The group could not be written down. That may last, so that asking again at once would be of no use.
-            noteOf(life) { $0.plan.couldNotJoin() }
+            // The group could not be written down. That may last, so that asking again at once would be of no use; and its user
+            // has to know when it does last.
+            let unavailability = group.unavailability
+            noteOf(life) { state in
+                state.refusalsInARow += 1
+                state.plan.couldNotJoin(andPauses: true)
+                if state.refusalsInARow >= Self.patience { state.plan.fail(unavailability, isFinal: false) }
+            }
             daybook.services.timer.schedule(after: Self.retryPause) { [weak self, io = daybook.services.io] in
-                io.submit { self?.noteOf(life) { $0.plan.mustJoinAgain() } }
+                io.submit { self?.noteOf(life) { $0.plan.endPause() } }
             }
         case .unknownMemberID, .fencedInstanceID, .notCoordinator: removed(error, life)
         default:
@@ -135,6 +147,9 @@ extension GroupMembership {
 
     /// Kafka's `retry.backoff.ms`.
     private static var retryPause: Duration { .milliseconds(100) }
+
+    /// How often a group may fail to be written down, one time after the other, before the user is told: about five seconds.
+    private static var patience: Int { 50 }
 
     /// Takes in what has happened to this member, unless it has been put out since it asked.
     private func noteOf(_ life: Int, _ change: (inout State) -> Void) {

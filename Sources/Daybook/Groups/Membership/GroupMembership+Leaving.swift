@@ -40,12 +40,12 @@ extension GroupMembership {
     /// Leaves at once; a static member keeps its place for a while. Nothing happens the second time.
     func leave() {
         if let number = watcher.withLock({ $0.take() }) { daybook.topicWatchers.remove(number) }
-        let (memberID, woken) = state.withLock { state -> (String, [CheckedContinuation<Void, Never>]) in
+        let (memberID, woken) = state.withLock { state -> (String, [@Sendable () -> Void]) in
             guard !state.isClosed else { return ("", []) }
             (state.isClosing, state.isClosed) = (true, true)
             return (state.plan.memberID, state.takeWaiting())
         }
-        for continuation in woken { continuation.resume() }
+        for then in woken { then() }
         // One that is joining for the first time does not know its id; its answer finds it closed.
         guard !memberID.isEmpty else { return }
         leave(memberID)

@@ -11,15 +11,17 @@ extension GroupMembership {
             fetcher?.fail(.closed)
             return
         }
-        let counts = daybook.partitionCounts
-        let wanted = subscription.topics(among: counts.keys)
         var gone: Set<TopicPartition> = []
-        note { state in
-            state.plan.subscribe(to: wanted)
-            gone = state.plan.owned.filter { counts[$0.topic] == nil }
-            state.plan.withdraw(gone)
-            guard let led = state.led, led.generation == state.plan.generation else { return }
-            if led.counts.contains(where: { counts[$0.key] ?? 0 != $0.value }) { state.plan.mustJoinAgain() }
+        looking.withLock { _ in
+            let counts = daybook.partitionCounts
+            let wanted = subscription.topics(among: counts.keys)
+            note { state in
+                state.plan.subscribe(to: wanted)
+                gone = state.plan.owned.filter { counts[$0.topic] == nil }
+                state.plan.withdraw(gone)
+                guard let led = state.led, led.generation == state.plan.generation else { return }
+                if led.counts.contains(where: { counts[$0.key] ?? 0 != $0.value }) { state.plan.mustJoinAgain() }
+            }
         }
         if !gone.isEmpty { fetcher?.revoke(gone) }
     }

@@ -19,6 +19,8 @@ final class GroupMembership: Sendable {
     /// There is something to be done before records are handed out.
     private let hasSteps = Atomic<Bool>(true)
     let watcher = Mutex<Int?>(nil)
+    /// Held from the look at the topics until this member knows of what was seen, so that nothing older comes behind it.
+    let looking = Mutex(())
     /// The member whose callback the current task is in.
     @TaskLocal static var callingBack: ObjectIdentifier?
 
@@ -33,6 +35,8 @@ final class GroupMembership: Sendable {
         var waitingForTurn: [CheckedContinuation<Void, Never>] = []
         /// What it has assigned as the leader of a generation: topics that are wanted, and how many partitions they had.
         var led: (generation: Int32, counts: [TopicName: Int])?
+        /// How often it has been refused since it was last assigned something, because the group could not be written down.
+        var refusalsInARow = 0
         /// It is to leave as soon as nobody does steps; and it has left.
         var isClosing = false
         var isClosed = false
@@ -40,7 +44,7 @@ final class GroupMembership: Sendable {
         var idleSince: Duration?
         var isWatchingIdleness = false
         /// Those who wait until the member has been told what it is assigned.
-        var waiting: [CheckedContinuation<Void, Never>] = []
+        var waiting: [@Sendable () -> Void] = []
     }
 
     init(
@@ -96,7 +100,7 @@ final class GroupMembership: Sendable {
     /// Returns the first error that a callback has thrown.
     private func doSteps() async throws -> (any Error)? {
         var problem: (any Error)?
-        while let step = nextStep() {
+        while let (step, life) = nextStep() {
             switch step {
             case .lose(let partitions):
                 problem = await call(configuration.onLost, partitions) ?? problem
@@ -108,9 +112,15 @@ final class GroupMembership: Sendable {
                 fetcher?.revoke(partitions)
             case .assign(let partitions):
                 guard let places = try await places(of: partitions) else { continue }
+                // One that was put out meanwhile has lost them before it began. Owned before they are read, they are given up again
+                // whatever happens now. Whoever is called owns them already, and may say where to begin.
+                let isStillMember = state.withLock { state in
+                    guard state.plan.life == life else { return false }
+                    state.plan.done(step)
+                    return true
+                }
+                guard isStillMember else { continue }
                 fetcher?.assign(places)
-                // Whoever is called owns them already, and may say where to begin.
-                state.withLock { $0.plan.done(step) }
                 if !partitions.isEmpty { problem = await call(configuration.onAssigned, partitions) ?? problem }
                 continue
             case .join:
@@ -125,12 +135,13 @@ final class GroupMembership: Sendable {
         return problem
     }
 
-    private func nextStep() -> MembershipPlan.Step? {
+    /// With the life of the member for whom it is the next one.
+    private func nextStep() -> (MembershipPlan.Step, life: Int)? {
         state.withLock { state in
             let step = state.isClosing ? nil : state.plan.nextStep()
             // Under the lock, or a step that comes now would be forgotten.
             if step == nil { hasSteps.store(false, ordering: .releasing) }
-            return step
+            return step.map { ($0, state.plan.life) }
         }
     }
 
@@ -149,34 +160,37 @@ final class GroupMembership: Sendable {
 
     /// Takes in something that has happened, and has the user's task do what follows.
     func note(_ change: (inout State) -> Void) {
-        let (consumer, woken) = state.withLock { state -> (Consumer?, [CheckedContinuation<Void, Never>]) in
+        let (consumer, woken) = state.withLock { state -> (Consumer?, [@Sendable () -> Void]) in
             change(&state)
             let woken = state.takeWaiting()
             guard !state.isClosing, state.plan.hasNextStep else { return (nil, woken) }
             hasSteps.store(true, ordering: .releasing)
             return (state.consumer, woken)
         }
-        for continuation in woken { continuation.resume() }
+        for then in woken { then() }
         consumer?.fetcher.interrupt()
     }
 
     /// Returns when the member is not about to be told what it is assigned. That takes no longer than a rebalance may.
     func whenSettled() async {
-        await withCheckedContinuation { continuation in
-            let isSettled = state.withLock { state in
-                if state.isSettled { return true }
-                state.waiting.append(continuation)
-                return false
-            }
-            if isSettled { continuation.resume() }
+        await withCheckedContinuation { continuation in whenSettled { continuation.resume() } }
+    }
+
+    /// Calls back once when the member is not about to be told what it is assigned, now or on a thread of the engine.
+    func whenSettled(_ then: @escaping @Sendable () -> Void) {
+        let isSettled = state.withLock { state in
+            if state.isSettled { return true }
+            state.waiting.append(then)
+            return false
         }
+        if isSettled { then() }
     }
 }
 
 extension GroupMembership.State {
     fileprivate var isSettled: Bool { isClosed || !plan.isJoining }
 
-    mutating func takeWaiting() -> [CheckedContinuation<Void, Never>] {
+    mutating func takeWaiting() -> [@Sendable () -> Void] {
         guard isSettled else { return [] }
         defer { waiting = [] }
         return waiting

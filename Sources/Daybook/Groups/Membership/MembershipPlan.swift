@@ -43,6 +43,8 @@ struct MembershipPlan {
     private var assignment: Set<TopicPartition>?
     /// It cannot take it over yet: a transaction with commits for it has not ended.
     private var mustWait = false
+    /// It does not ask again before `endPause`.
+    private var isPausing = false
     /// It has been put out, and has not taken leave of its partitions.
     private var isOut = false
     /// What it owns and is no more.
@@ -73,7 +75,7 @@ struct MembershipPlan {
     mutating func putOut() {
         life += 1
         (memberID, generation) = ("", -1)
-        (isOut, isJoining, assignment, mustJoin) = (true, false, nil, true)
+        (isOut, isJoining, isPausing, assignment, mustJoin) = (true, false, false, nil, true)
     }
 
     /// There is something that the user has to know. Once told, the member tries again, unless it is final.
@@ -85,8 +87,12 @@ struct MembershipPlan {
     /// It has joined a generation.
     mutating func joined(_ group: JoinedGroup) { (memberID, generation) = (group.memberID, group.generation) }
 
-    /// It could not have what it asked for; it will ask again when `mustJoinAgain` says so.
-    mutating func couldNotJoin() { isJoining = false }
+    /// It could not have what it asked for; it will ask again when `mustJoinAgain` says so, and where it pauses, not before
+    /// `endPause`.
+    mutating func couldNotJoin(andPauses pauses: Bool = false) { (isJoining, isPausing) = (false, pauses) }
+
+    /// It asks again for what it could not have.
+    mutating func endPause() { (isPausing, mustJoin) = (false, true) }
 
     /// What it was assigned cannot be taken over yet; `goOn` says when to try again.
     mutating func postpone() { mustWait = true }
@@ -114,7 +120,7 @@ struct MembershipPlan {
             if !gone.isEmpty { return .revoke(gone.sorted()) }
             if !mustWait { return .assign(assignment.subtracting(owned).sorted()) }
         }
-        guard mustJoin, !isJoining else { return nil }
+        guard mustJoin, !isJoining, !isPausing else { return nil }
         // Whoever keeps what it owns gives up at once what it does not want any more.
         let gone = isCooperative ? owned.filter { !topics.contains($0.topic) } : owned
         return gone.isEmpty ? .join : .revoke(gone.sorted())
