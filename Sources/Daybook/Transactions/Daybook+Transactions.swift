@@ -92,8 +92,10 @@ extension Daybook {
             values.merge(found.values) { first, _ in first }
             isDamaged = isDamaged || found.isDamaged
         }
+        // What was decided needs no witness, and nothing that may be wrong with the logs of others.
+        let undecided = TransactionRecoveryPlan.undecided(open, values)
         let witnesses = try await services.io.run { () throws(DaybookError) in
-            try TransactionWitness.find(for: open, in: partitions)
+            try TransactionWitness.find(for: undecided, in: partitions)
         }
         let plan = TransactionRecoveryPlan(open: open, values: values, witnesses: witnesses)
         report.withLock { $0.add(plan, isDamaged: isDamaged) }

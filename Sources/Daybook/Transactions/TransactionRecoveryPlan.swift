@@ -33,13 +33,10 @@ package struct TransactionRecoveryPlan: Hashable, Sendable {
         open: [(topicPartition: TopicPartition, transactions: [OpenTransaction])],
         values: [String: TransactionLogValue], witnesses: [TransactionWitness] = []
     ) {
-        let decided = values.filter { $0.value.status == .prepareCommit }
-        let ids = Dictionary(decided.map { ($0.value.producerID, $0.key) }, uniquingKeysWith: min)
+        let decisions = Decisions(values)
         for (topicPartition, transactions) in open {
             for transaction in transactions {
-                let id = ids[transaction.producer].flatMap { id in
-                    decided[id].flatMap { Self.decides($0, transaction, in: topicPartition) ? id : nil }
-                }
+                let id = decisions.id(for: transaction, in: topicPartition)
                 let isLast = transaction.epoch == .max
                 let witness =
                     id != nil || isLast ? nil : witnesses.first { $0.isAbout(transaction) && $0.kind == .commit }
@@ -49,6 +46,36 @@ package struct TransactionRecoveryPlan: Hashable, Sendable {
                         producer: transaction.producer, epoch: isLast ? .max : transaction.epoch + 1,
                         raisesEpoch: !isLast, transactionalID: id, witness: witness?.topicPartition))
             }
+        }
+    }
+
+    /// Those of the open transactions that no decision is about.
+    static func undecided(
+        _ open: [(topicPartition: TopicPartition, transactions: [OpenTransaction])],
+        _ values: [String: TransactionLogValue]
+    ) -> [(TopicPartition, [OpenTransaction])] {
+        let decisions = Decisions(values)
+        return open.map { topicPartition, transactions in
+            (topicPartition, transactions.filter { decisions.id(for: $0, in: topicPartition) == nil })
+        }.filter { !$0.1.isEmpty }
+    }
+}
+
+/// The commits that were decided.
+private struct Decisions {
+    private let decided: [String: TransactionLogValue]
+    /// Transactional ids by producer.
+    private let ids: [ProducerID: String]
+
+    init(_ values: [String: TransactionLogValue]) {
+        decided = values.filter { $0.value.status == .prepareCommit }
+        ids = Dictionary(decided.map { ($0.value.producerID, $0.key) }, uniquingKeysWith: min)
+    }
+
+    /// Whose decision is about this transaction; nil where none is.
+    func id(for transaction: OpenTransaction, in topicPartition: TopicPartition) -> String? {
+        ids[transaction.producer].flatMap { id in
+            decided[id].flatMap { Self.decides($0, transaction, in: topicPartition) ? id : nil }
         }
     }
 

@@ -77,12 +77,11 @@ final class TransactionScope: Sendable {
     /// Takes offsets in that a group commits with the transaction; false when the transaction takes nothing any more. Of
     /// several for one partition the last ones count.
     func add(
-        _ offsets: [TopicPartition: OffsetCommit], by committer: OffsetCommitter, _ check: @escaping GroupCommit.Check
+        _ offsets: [TopicPartition: OffsetCommit], by committer: OffsetCommitter, _ check: GroupCommit.Check
     ) -> Bool {
         state.withLock { state in
             guard isOpen else { return false }
-            state.commits[committer.group, default: GroupCommit(committer: committer)].offsets.merge(offsets) { $1 }
-            state.commits[committer.group]?.check = check
+            state.commits[committer.group, default: GroupCommit(committer)].add(offsets, check)
             return true
         }
     }

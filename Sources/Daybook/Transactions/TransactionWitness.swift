@@ -29,6 +29,7 @@ package struct TransactionWitness: Hashable, Sendable {
     static func find(
         for open: [(TopicPartition, [OpenTransaction])], in partitions: [Partition]
     ) throws(DaybookError) -> [TransactionWitness] {
+        if open.isEmpty { return [] }
         let wanted = Set(open.flatMap { $0.1 }.filter { $0.epoch < .max }.map { Marker($0.producer, $0.epoch + 1) })
         var found: [TransactionWitness] = []
         for partition in partitions {

@@ -107,6 +107,56 @@ import Testing
         }
     }
 
+    @Test func `A member that others keep waiting in a rebalance goes on with its transactions`() throws {
+        try onLoop(partitions: 2) { daybook, loop in
+            try await daybook.createTopic("output")
+            for number in Int32(0)..<2 { try await daybook.fill(0..<10, of: number) }
+            let consumer = try await daybook.makeConsumer(group: "g", topics: ["orders"])
+            let slow = try await daybook.makeConsumer(group: "g", topics: ["orders"])
+            try await loop.rest(consumer, slow)
+            #expect(consumer.numbers.count == 1)
+            try await consumer.seek(consumer.assignment[0], to: .beginning)
+            let third = try await daybook.makeConsumer(group: "g", topics: ["orders"])
+            _ = try await third.poll(timeout: .zero)
+            await loop.pass(.seconds(1))
+            let producer = try await daybook.makeTransactionalProducer(id: "t", timeout: .seconds(60))
+            let began = daybook.services.clock.elapsed()
+            let result: Int? = try await producer.process(consumer, timeout: .seconds(1)) { transaction, batches in
+                for record in try batches.flatMap({ try $0.records() }) {
+                    try await transaction.send(Record(key: nil, value: "\(record.offset)"), to: "output")
+                }
+                return batches.count
+            }
+            // It has asked to join, and one that does not come is waited for.
+            #expect(try await daybook.coordinatedGroup("g").standing.state == .preparingRebalance)
+            #expect(result ?? 0 > 0 && daybook.services.clock.elapsed() - began < .seconds(2))
+            #expect(try await daybook.committedOffsets(group: "g").map(\.value.offset) == [10])
+            for each in [consumer, slow, third] { await each.close() }
+        }
+    }
+
+    @Test func `Each member that has committed with a transaction is looked at when it is committed`() throws {
+        try onLoop(partitions: 2) { daybook, loop in
+            for number in Int32(0)..<2 { try await daybook.fill(0..<10, of: number) }
+            let first = try await daybook.makeConsumer(group: "g", topics: ["orders"])
+            let second = try await daybook.makeConsumer(group: "g", topics: ["orders"])
+            try await loop.rest(first, second)
+            let producer = try await daybook.makeTransactionalProducer(id: "t")
+            let transaction = try await producer.begin()
+            for consumer in [first, second] {
+                let place = [consumer.assignment[0]: OffsetCommit(5)]
+                try await transaction.commit(place, by: try #require(consumer.commits))
+            }
+            await first.close()
+            try await loop.rest(second)
+            #expect(second.numbers == [0, 1])
+            let error = await #expect(throws: DaybookError.self) { try await transaction.commit() }
+            #expect((error?.cause as? DaybookError)?.code == .unknownMember)
+            #expect(try await daybook.committedOffsets(group: "g").isEmpty)
+            await second.close()
+        }
+    }
+
     @Test(arguments: [true, false])
     func `Who is given a partition begins when the transactions that commit for it have ended`(_ commits: Bool) throws {
         try onLoop(seed: 32) { daybook, loop in

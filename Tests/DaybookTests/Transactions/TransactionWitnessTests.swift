@@ -84,6 +84,22 @@ import Testing
         #expect(report.findings.first?.description.contains("may have been decided otherwise") == true)
     }
 
+    @Test func `Where a decision is about a transaction, nobody looks for witnesses`() throws {
+        let here = try partition(0)
+        var value = TransactionLogValue(
+            producerID: Self.producer, producerEpoch: 5, timeout: 1000, status: .prepareCommit, partitions: [here],
+            lastUpdateTime: .none, startTime: .none)
+        value.clientVersion = 2
+        let decided = OpenTransaction(producer: Self.producer, epoch: 4, firstOffset: 3, lastTime: .none)
+        let later = OpenTransaction(producer: Self.producer, epoch: 6, firstOffset: 9, lastTime: .none)
+        let elsewhere = try partition(1)
+        let open = [(here, [decided, later]), (elsewhere, [decided]), (try partition(2), [])]
+        let left = TransactionRecoveryPlan.undecided(open, ["t": value])
+        #expect(left.map(\.0) == [here, elsewhere] && left.map(\.1) == [[later], [decided]])
+        #expect(TransactionRecoveryPlan.undecided([(here, [decided])], ["t": value]).isEmpty)
+        #expect(TransactionRecoveryPlan.undecided([(here, [decided])], [:]).map(\.1) == [[decided]])
+    }
+
     @Test func `Verification finds a transaction that is committed here and aborted there`() async throws {
         let disk = SimulatedDisk()
         func findings() async throws -> [VerificationReport.Finding] {
