@@ -33,7 +33,8 @@ extension Daybook {
         return description
     }
 
-    private func description(of group: String) async throws -> GroupDescription? {
+    /// The same; nil for a group that is not there.
+    func description(of group: String) async throws -> GroupDescription? {
         guard let shard = try await existingOffsetShard(of: group) else { return nil }
         let (entries, stored) = shard.state.withLock {
             ($0.table.entries(of: group) ?? [:], $0.table.metadata(of: group))

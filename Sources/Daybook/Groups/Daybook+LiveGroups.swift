@@ -14,8 +14,12 @@ extension Daybook {
         let reader = try await open(directory, configuration: Configuration(access: .readOnly))
         let outcome: Result<[GroupDescription], any Error>
         do {
-            let described =
-                if let group { [try await reader.describeGroup(group)] } else { try await reader.describeGroups() }
+            var described: [GroupDescription] = []
+            if let group {
+                if let description = try await reader.description(of: group) { described = [description] }
+            } else {
+                described = try await reader.describeGroups()
+            }
             outcome = .success(described)
         } catch {
             outcome = .failure(error)
@@ -26,9 +30,13 @@ extension Daybook {
         case .unknown: break
         case .nobody: groups = groups.map { $0.with($0.standing.withoutDynamicMembers) }
         case .known(let standings):
-            let known = Dictionary(standings.map { ($0.group, $0) }) { $1 }
-            groups = groups.map { group in known[group.group].map { group.with($0) } ?? group }
+            var known = Dictionary(standings.map { ($0.group, $0) }) { $1 }
+            groups = groups.map { group in known.removeValue(forKey: group.group).map { group.with($0) } ?? group }
+            // Those that have members and nothing written down yet.
+            groups += known.values.map { GroupDescription(standing: $0, positions: []) }
+            groups.sort { $0.group < $1.group }
         }
+        if let group, groups.isEmpty { throw unknownGroup(group) }
         return groups
     }
 

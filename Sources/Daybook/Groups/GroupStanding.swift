@@ -71,11 +71,14 @@ public struct DescribeMembers: ControlCommand {
         on daybook: Daybook, report: @escaping @Sendable (ControlValue) -> Void
     ) async throws -> [GroupStanding] {
         var stored: [String: GroupMetadataValue?] = [:]
-        for name in daybook.groupCoordinator.names { stored[name] = .some(nil) }
         for shard in try await daybook.loadedOffsetShards() {
             shard.state.withLock { state in
                 for name in state.table.groupNames { stored[name] = .some(state.table.metadata(of: name)) }
             }
+        }
+        // Some may have members and nothing written down yet; others have been used and deleted since.
+        for name in daybook.groupCoordinator.names where stored[name] == nil {
+            if case .live = daybook.groupCoordinator.presence(of: name) { stored[name] = .some(nil) }
         }
         return stored.filter { group == nil || $0.key == group }.sorted { $0.key < $1.key }
             .map { daybook.standing(of: $0.key, stored: $0.value) }

@@ -36,7 +36,9 @@ struct OffsetTable: Sendable {
         var isEmpty: Bool { topics.isEmpty && metadata == nil }
 
         func isOlder(than limit: Timestamp) -> Bool {
-            !topics.isEmpty && topics.values.allSatisfy { $0.values.allSatisfy { $0.committed.commitTime < limit } }
+            // What a group without commits has said of itself last is all there is of it.
+            if topics.isEmpty { return metadata?.stateTime.map { $0 < limit } ?? false }
+            return topics.values.allSatisfy { $0.values.allSatisfy { $0.committed.commitTime < limit } }
         }
     }
 
@@ -134,12 +136,13 @@ struct OffsetTable: Sendable {
             + pending.values.joined().filter { $0.topicPartition.topic == topic }.map(\.group)
     }
 
-    /// The groups that have committed something and nothing at or after `limit`, in no order. O(commits).
+    /// The groups that have committed nothing at or after `limit`, and those that have never committed anything and have said
+    /// nothing of themselves since; in no order. O(commits).
     func groups(lastCommitBefore limit: Timestamp) -> [String] {
         groups.filter { $0.value.isOlder(than: limit) }.map(\.key)
     }
 
-    /// Whether a group has committed something and nothing at or after `limit`. O(partitions).
+    /// Whether a group is one of those. O(partitions).
     func isOlder(_ group: String, than limit: Timestamp) -> Bool { groups[group]?.isOlder(than: limit) ?? false }
 
     /// The partitions that a group has committed something for, also in open transactions; in no order.

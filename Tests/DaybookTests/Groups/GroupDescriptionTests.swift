@@ -49,6 +49,39 @@ struct GroupDescriptionTests {
         }
     }
 
+    @Test
+    func `A group that has members and nothing written down is seen from outside, and one that was deleted is not`()
+        async throws
+    {
+        try await withDirectory { directory in
+            var configuration = Configuration()
+            configuration.groups.initialRebalanceDelay = .seconds(3600)
+            let daybook = try await Daybook.open(directory, configuration: configuration)
+            try await daybook.createTopic("orders")
+            let consumer = try await daybook.makeConsumer(group: "joining", topics: ["orders"])
+            _ = try await consumer.poll(timeout: .zero)
+            let group = try await daybook.coordinatedGroup("deleted")
+            #expect(group.presence == .empty(since: nil))
+            try await daybook.commit(group: "deleted", offsets: [try partition(): OffsetCommit(0)])
+            #expect(try await DescribeMembers().run(on: daybook) { _ in }.map(\.group) == ["deleted", "joining"])
+            try await daybook.deleteGroup("deleted")
+            #expect(try await DescribeMembers().run(on: daybook) { _ in }.map(\.group) == ["joining"])
+            #expect(try await DescribeMembers("deleted").run(on: daybook) { _ in }.isEmpty)
+            for described in [
+                try await Daybook.describeGroups(of: directory),
+                try await Daybook.describeGroups(of: directory, "joining"),
+            ] {
+                #expect(described.map(\.group) == ["joining"] && described.first?.members.count == 1)
+            }
+            let error = await #expect(throws: DaybookError.self) {
+                try await Daybook.describeGroups(of: directory, "deleted")
+            }
+            #expect(error?.code == .unknownGroup)
+            await consumer.close()
+            try await daybook.close()
+        }
+    }
+
     @Test func `C52 offsets without a record count nothing, at the end as well as before it`() async throws {
         var topic = TopicConfiguration()
         topic.segmentBytes = .kibibytes(1)

@@ -71,6 +71,37 @@ struct OffsetUpkeepTests {
         }
     }
 
+    @Test func `Groups that have only had members are forgotten as well`() throws {
+        let stage = LoopStage(seed: 61)
+        var settings = stage.configuration()
+        settings.housekeeping.offsetsRetention = Self.day * 7
+        settings.housekeeping.settlingTime = .zero
+        let configuration = settings
+        try stage.loop.run {
+            let daybook = try await Daybook.open("/data", configuration: configuration)
+            try await daybook.createTopic("orders")
+            let consumer = try await daybook.makeConsumer(
+                group: "idle", topics: ["orders"],
+                member: GroupMemberConfiguration(maximumPollInterval: Self.day * 100))
+            try await stage.loop.rest(consumer)
+            await stage.loop.pass(Self.day * 8)
+            // At work it stays.
+            try await daybook.housekeep()
+            await stage.loop.pass(.seconds(1))
+            #expect(try await daybook.groups().map(\.group) == ["idle"])
+            await consumer.close()
+            await stage.loop.pass(Self.day * 6)
+            try await daybook.housekeep()
+            await stage.loop.pass(.seconds(1))
+            #expect(try await daybook.groups().map(\.group) == ["idle"])
+            await stage.loop.pass(Self.day * 2)
+            try await daybook.housekeep()
+            await stage.loop.pass(.seconds(1))
+            #expect(try await daybook.groups().isEmpty)
+            try await daybook.close()
+        }
+    }
+
     @Test func `C49 a clock that jumps forward makes no group forgotten`() async throws {
         let clock = ManualClock()
         try await withDaybook(configuration(clock, retention: Self.day)) { daybook in
