@@ -86,6 +86,8 @@ public final class Daybook: Sendable {
 
     deinit {
         housekeeping.stop()
+        // What is still on its way must not reach a directory that may be somebody else's in a moment.
+        for partition in state.withLock({ $0.partitionsInOrder }) { partition.abandon() }
         services.stop()
         let lock = lock
         // As long as the socket is there the directory is this process's.

@@ -40,6 +40,7 @@ extension Partition {
     /// One flush; returns whether there is reason for another one. `here`: readers may be woken on this thread.
     private func flushOnce(here: Bool) -> Bool {
         let (ticket, refused) = state.withLock { state -> (FlushTicket?, [Waiter]) in
+            if state.isAbandoned { return (nil, state.giveUpFlushing()) }
             do throws(StorageError) {
                 if state.log.needsFlush { return (try state.log.beginFlush(), []) }
                 return (nil, state.finishFlushing(reached: state.log.recoveryPoint))
@@ -57,10 +58,12 @@ extension Partition {
         let outcome = ticket.run()
         observeFlush(outcome, since: began)
         if ticket.beginsSegment, outcome.failure == nil {
-            // Without it recovery may have to take rot for a torn tail. The next flush tries again.
+            // Without it recovery may have to take rot for a torn tail. No reason to fail a flush: the next one tries again.
             do throws(FileError) { try saveCheckpoint(durableTo: outcome.nextOffset) } catch {}
         }
         let (waiters, woken, goesOn) = state.withLock { state -> ([Waiter], [Watcher], Bool) in
+            // Taking note of a flush writes sidecars.
+            if state.isAbandoned { return (state.giveUpFlushing(), [], false) }
             do throws(StorageError) {
                 try state.log.finishFlush(outcome)
                 let done = state.takeWaiters(reached: outcome.nextOffset)
@@ -83,12 +86,16 @@ extension Partition {
     /// Tells waiters that their offset is durable, or that it will never be.
     private func answer(_ waiters: [Waiter]) {
         guard !waiters.isEmpty else { return }
-        let (watermark, poison) = state.withLock { ($0.log.recoveryPoint, $0.log.poison) }
+        let (watermark, poison, isAbandoned) = state.withLock {
+            ($0.log.recoveryPoint, $0.log.poison, $0.isAbandoned)
+        }
         for waiter in waiters {
             if waiter.offset <= watermark {
                 waiter.resume(nil)
             } else if let poison {
                 waiter.resume(DaybookError(.poisoned(cause: poison), topicPartition))
+            } else if isAbandoned {
+                waiter.resume(.closed)
             } else {
                 preconditionFailure("a waiter is answered only when its offset is durable or the log has failed")
             }
@@ -161,7 +168,9 @@ extension Partition {
     private func publish(isFinal: Bool) -> FileError? {
         let watermark = state.withLock { state -> Watermark? in
             let log = state.log
-            guard log.access != .read, isFinal || state.published != log.recoveryPoint else { return nil }
+            guard !state.isAbandoned, log.access != .read, isFinal || state.published != log.recoveryPoint else {
+                return nil
+            }
             let now = services.clock.elapsed()
             if !isFinal, let last = state.publishedAt, now - last < Self.publishInterval {
                 if !state.isPublishScheduled {
@@ -202,6 +211,13 @@ extension Partition.State {
             return true
         }
         return done
+    }
+
+    /// Ends the flushing and takes out all waiters.
+    fileprivate mutating func giveUpFlushing() -> [Partition.Waiter] {
+        isFlushing = false
+        defer { waiters = [] }
+        return waiters
     }
 
     /// Ends the flushing and takes out whoever has been served.

@@ -137,6 +137,7 @@ extension Partition {
     func saveCheckpoint(durableTo: Offset = .zero) throws(FileError) {
         // One at a time, and the newest: an older one must not be written over it.
         try checkpointing.withLock { _ throws(FileError) in
+            if state.withLock({ $0.isAbandoned }) { return }
             let (checkpoint, directory) = withLog { ($0.currentCheckpoint(durableTo: durableTo), $0.directory) }
             try checkpoint.write(in: directory, services.fileSystem)
             withLog { $0.noteSaved(checkpoint) }

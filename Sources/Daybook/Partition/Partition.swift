@@ -52,6 +52,8 @@ final class Partition: Sendable {
         var isPublishScheduled = false
         /// Why the partition takes no appends any more and lets nobody wait: it is closed, or its topic has been deleted.
         var ending: DaybookError?
+        /// Nobody holds the daybook any more, and nobody has closed it: nothing is written from now on.
+        var isAbandoned = false
     }
 
     /// Somebody who wants to know when everything below `offset` is durable.
@@ -124,6 +126,19 @@ final class Partition: Sendable {
                 }
             }
         }
+    }
+
+    /// Nobody holds the daybook any more: takes no more appends and writes nothing, neither the log nor what is kept beside it.
+    /// What has been acknowledged is as durable as it was promised to be; whoever waits still is told that it is closed.
+    ///
+    /// Blocks while a small file is being written.
+    func abandon() {
+        state.withLock { state in
+            state.ending = state.ending ?? .closed
+            state.isAbandoned = true
+        }
+        publishing.withLock { _ in }
+        checkpointing.withLock { _ in }
     }
 
     /// A log opened for reading looks at the disk again when a reader wants what it has not seen yet. Blocks.
