@@ -26,7 +26,7 @@ package struct RecordBatchBuilder: ~Copyable {
 
     package var options: Options
     /// How many bytes of records a batch takes, header included and before compression, unless one record needs more.
-    package let targetSize: Int
+    package private(set) var targetSize: Int
     private var memory: UnsafeMutableRawBufferPointer
     private var filled = BatchLayout.records
     /// What the batch before took.
@@ -42,6 +42,12 @@ package struct RecordBatchBuilder: ~Copyable {
     }
 
     deinit { IdleMemory.give(back: memory) }
+
+    /// Changes the target size of the batches to come. The builder must be empty.
+    package mutating func setTargetSize(_ size: Int) {
+        precondition(isEmpty, "the batch that is being filled keeps its size")
+        targetSize = max(size, BatchLayout.records + 32)
+    }
 
     package var isEmpty: Bool { recordsCount == 0 }
     /// Bytes of the batch as it stands, uncompressed, header included.

@@ -17,6 +17,14 @@ package struct AppendResult: Sendable, Hashable {
 }
 
 extension AppendResult {
+    /// Of batches that were appended one behind the other, as one.
+    package init(from first: AppendResult, through last: AppendResult) {
+        baseOffset = first.baseOffset
+        nextOffset = last.nextOffset
+        appendTime = first.appendTime
+        isDuplicate = first.isDuplicate
+    }
+
     fileprivate init(repeating original: ProducedBatch) {
         baseOffset = original.baseOffset
         nextOffset = original.nextOffset

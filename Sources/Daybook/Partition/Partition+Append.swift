@@ -104,7 +104,7 @@ extension Partition {
                     })
                 return (nil, woken)
             } catch {
-                request.run?.breakOff(error)
+                request.run?.breakOff(error, appended: state.splitRecordsAppended)
                 return (.failure(error), [])
             }
         }
@@ -123,7 +123,7 @@ extension Partition {
         // A log that is out of service says so, whatever room there is.
         if state.log.poison == nil { try space.admit(batch.count, at: now) }
         do throws(StorageError) {
-            let result = try state.log.append(batch, now: now, expecting: expecting)
+            let result = try state.appendSplitting(batch, now: now, expecting: expecting)
             scheduleFlush(&state)
             return result
         } catch {

@@ -50,6 +50,8 @@ final class Partition: Sendable {
         var published: Offset?
         var publishedAt: Duration?
         var isPublishScheduled = false
+        /// How many records of a batch that was split had been appended when the rest failed.
+        var splitRecordsAppended: Int32 = 0
         /// Why the partition takes no appends any more and lets nobody wait: it is closed, or its topic has been deleted.
         var ending: DaybookError?
         /// Nobody holds the daybook any more, and nobody has closed it: nothing is written from now on.

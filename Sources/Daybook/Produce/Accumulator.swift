@@ -187,6 +187,7 @@ final class Accumulator: Sendable {
             generation: generation, compression: topic?.configuration.compression ?? shared.configuration.compression,
             maximumBytes: topic?.configuration.maxMessageBytes.rawValue ?? .max)
         state.builder.options.compression = state.settings.compression
+        state.builder.setTargetSize(min(shared.configuration.batchSize.rawValue, state.settings.maximumBytes))
     }
 
     private func linger(_ state: inout State) {
@@ -289,7 +290,8 @@ final class Accumulator: Sendable {
                 .invalidRecord, error.description, topicPartition: partition.topicPartition, cause: error)
         }
         let maximum = state.settings.maximumBytes
-        guard batch.count <= maximum else {
+        // Several records are split by the partition.
+        guard batch.count <= maximum || batch.recordsCount > 1 else {
             throw DaybookError(
                 .invalidBatch(.tooLarge(size: batch.count, maximum: maximum)), partition.topicPartition)
         }

@@ -13,14 +13,20 @@ final class BatchRun: Sendable {
     let scope: TransactionScope?
     private let isBroken = Atomic(false)
     private let error = Mutex<DaybookError?>(nil)
+    /// So many records of the batch that broke the run are in the log all the same.
+    let appended = Atomic<Int32>(0)
 
     init(_ scope: TransactionScope? = nil) { self.scope = scope }
 
-    /// Notes that a batch of the run is not in the log, and why. Of several causes the first one counts.
-    func breakOff(_ cause: DaybookError) {
+    /// Notes that a batch of the run is not in the log, or only its first `appended` records, and why. Of several causes the
+    /// first one counts.
+    func breakOff(_ cause: DaybookError, appended: Int32 = 0) {
         // A partition that takes nothing any more says so to every batch itself.
         if cause.code == .partitionFailed || cause.code == .closed { return }
-        error.withLock { $0 = $0 ?? DaybookError(behind: cause) }
+        error.withLock { error in
+            if error == nil { self.appended.store(appended, ordering: .releasing) }
+            error = error ?? DaybookError(behind: cause)
+        }
         isBroken.store(true, ordering: .releasing)
     }
 
@@ -58,7 +64,8 @@ struct BatchSequences {
     /// numbers. Refusals of older runs, which follow from the first one, change nothing.
     mutating func noteRefused(_ place: Place) {
         guard place.run === run else { return }
-        (next, run) = (place.baseSequence, BatchRun(place.run.scope))
+        let appended = run.appended.load(ordering: .acquiring)
+        (next, run) = (SequenceNumber.advance(place.baseSequence, by: appended), BatchRun(place.run.scope))
     }
 }
 
