@@ -10,13 +10,18 @@ struct ClientsText {
     private let lives: Int
     private let seconds: Double
     private let failed: ClientSimulationOutcome?
+    private let broken: BrokenVariant?
 
-    init(counts: ClientCounts, firstSeed: UInt64, lives: Int, seconds: Double, _ failed: ClientSimulationOutcome?) {
+    init(
+        counts: ClientCounts, firstSeed: UInt64, lives: Int, seconds: Double, _ failed: ClientSimulationOutcome?,
+        broken: BrokenVariant?
+    ) {
         self.counts = counts
         self.firstSeed = firstSeed
         self.lives = lives
         self.seconds = seconds
         self.failed = failed
+        self.broken = broken
     }
 
     private var rows: [(String, Int)] {
@@ -45,7 +50,10 @@ struct ClientsText {
             return text + "Lost, duplicate, reordered, phantom or aborted reads: none\n"
         }
         text += "\nSOMETHING IS WRONG with seed \(failed.seed):\n\(complaint)\n"
-        return text + "\nTo see it again: daybook simulate clients --seed \(failed.seed) --lives \(lives) --runs 1\n"
+        let mistake = broken.map { " --broken \($0.rawValue)" } ?? ""
+        text +=
+            "\nTo see it again: daybook simulate clients --seed \(failed.seed) --lives \(lives) --runs 1\(mistake)\n"
+        return text
     }
 
     var json: JSONValue {

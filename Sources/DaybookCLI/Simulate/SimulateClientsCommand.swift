@@ -52,7 +52,8 @@ struct SimulateClientsCommand: ParsableCommand {
         }
         progress.finish()
         let text = ClientsText(
-            counts: counts, firstSeed: first, lives: lives, seconds: begun.duration(to: .now) / .seconds(1), failed)
+            counts: counts, firstSeed: first, lives: lives, seconds: begun.duration(to: .now) / .seconds(1), failed,
+            broken: broken)
         try StandardStream.output.writeAll((json ? text.json.text + "\n" : text.text).utf8)
         if failed != nil { throw ExitCode.failure }
     }
