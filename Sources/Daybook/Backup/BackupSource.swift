@@ -54,9 +54,11 @@ struct BackupSource {
         return registry.topics[topic.name]?.id == topic.id
     }
 
-    func watermark(_ topic: Topic, _ topicPartition: TopicPartition) -> Watermark? {
+    /// What the directory says is durable in a partition. Throws where the disk does not give it out: without it a snapshot
+    /// would end before what was acknowledged, and not say so.
+    func watermark(_ topic: Topic, _ topicPartition: TopicPartition) throws(FileError) -> Watermark? {
         let slot = topic.firstSlot + Int(topicPartition.partition)
-        return watermarks.read([(slot, topic.id, topicPartition.partition)])[slot]
+        return try watermarks.readOrThrow([(slot, topic.id, topicPartition.partition)])[slot]
     }
 
     /// Looks at what is durable in a partition now; nil when it has no folder. As opening for reading: the watermark
@@ -66,7 +68,7 @@ struct BackupSource {
         while true {
             guard try fileSystem.exists(folder) else { return nil }
             let before = try state()
-            let watermark = watermark(topic, topicPartition)
+            let watermark = try watermark(topic, topicPartition)
             let (log, _) = try LogRecovery(
                 identity: LogIdentity(topicPartition: topicPartition, topicID: topic.id), directory: folder,
                 configuration: topic.configuration.log, pool: pool,

@@ -100,7 +100,7 @@ struct PartitionBackup {
     private mutating func attempt() throws -> BackupManifest.Partition? {
         guard let log = try source.look(topic, topicPartition) else {
             if try !source.holds(topic) { return nil }
-            return absent(source.watermark(topic, topicPartition))
+            return absent(try source.watermark(topic, topicPartition))
         }
         try place(log)
         let checkpoint = target.appending(PartitionCheckpoint.fileName)

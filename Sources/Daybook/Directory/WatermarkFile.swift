@@ -53,13 +53,23 @@ package final class WatermarkFile: Sendable {
 
     /// The newest sound entry of each slot that belongs to the given topic and partition; absent ones are left out.
     ///
-    /// A missing or damaged file is an empty one: the log is then scanned instead.
+    /// A missing or damaged file is an empty one, and so is one that the disk does not give out: the log is then scanned instead.
     package func read(_ slots: [(slot: Int, topicID: UInt64, partition: Int32)]) -> [Int: Watermark] {
+        do throws(FileError) { return try readOrThrow(slots) } catch { return [:] }
+    }
+
+    /// As `read`, for callers that must not take a disk that fails for a log that ends earlier: they are told so.
+    package func readOrThrow(
+        _ slots: [(slot: Int, topicID: UInt64, partition: Int32)]
+    ) throws(FileError) -> [Int: Watermark] {
         guard let last = slots.map(\.slot).max() else { return [:] }
         // What a registry says of slots is believed only as far as the file reaches.
-        guard let size = try? file.status().size else { return [:] }
+        let size: Int
+        do { size = try file.status().size } catch  where error.errno == .noSuchFileOrDirectory { return [:] }
         var bytes = [UInt8](repeating: 0, count: min(size, (last + 1) * Self.slotSize))
-        guard let count = try? bytes.withUnsafeMutableBytes({ try file.read(into: $0, at: .zero) }) else { return [:] }
+        let count = try bytes.withUnsafeMutableBytes { buffer in
+            Result { () throws(FileError) in try file.read(into: buffer, at: .zero) }
+        }.get()
         var found: [Int: Watermark] = [:]
         bytes.withUnsafeBytes { buffer in
             for wanted in slots {

@@ -71,6 +71,24 @@ import Testing
         #expect(try await stage.values(report.snapshot, 0).count == 6)
     }
 
+    @Test func `A live backup that cannot read the watermarks says so and leaves no snapshot that ends too early`()
+        async throws
+    {
+        let stage = try BackupStage()
+        let disk = FaultyFileSystem()
+        let daybook = try await Daybook.open(stage.data, configuration: Configuration().with(fileSystem: disk))
+        try await daybook.createTopic("orders", partitions: 2, configuration: BackupStage.topic)
+        try await stage.fill(daybook, 6)
+        disk.inject(Fault(.fail(.ioError), [.read], calls: 0..<Int.max) { $0.lastComponent?.string == "watermarks" })
+        let error = await #expect(throws: DaybookError.self) { try await daybook.backup(to: stage.destination) }
+        #expect(error?.code == .inputOutput)
+        #expect(try stage.snapshots().isEmpty)
+        disk.heal()
+        let report = try await daybook.backup(to: stage.destination)
+        try await daybook.close()
+        try await expectWhole(report.snapshot, stage, "after the disk gave out the watermarks again")
+    }
+
     @Test func `C12 after a crash at any call the next backup is whole and tidies up`() async throws {
         let stage = try await stage()
         var number = 0
