@@ -175,8 +175,11 @@ struct SidecarTests {
     }
 
     /// A closed segment whose sidecar has several blocks, and everything the log was asked to keep.
-    private func severalBlocks() throws -> (stage: LogStage, model: [Entry], end: Offset) {
-        let stage = try LogStage()
+    private func severalBlocks(
+        _ timestampType: TimestampType = .create
+    ) throws -> (stage: LogStage, model: [Entry], end: Offset) {
+        var stage = try LogStage()
+        stage.configuration.timestampType = timestampType
         var model: [Entry] = []
         var log = try stage.open().log
         // A clean end leaves a block.
@@ -229,6 +232,28 @@ struct SidecarTests {
                 #expect(remade.problems.isEmpty && remade.summaries.map(\.number) == [0], place)
                 #expect(remade.summaries.first?.isSealed == true && remade.summaries.first?.isFlushed == true, place)
                 #expect(try stage.open(.durable(end)).report.rebuiltSidecars.isEmpty, place)
+            }
+        }
+    }
+
+    @Test("C13 where the log stamps its batches, they tell when they were appended, and not what is left of a sidecar")
+    func ownTimes() throws {
+        let (stage, model, end) = try severalBlocks(.append)
+        let files = try stage.snapshot()
+        let whole = try Disk.read(stage.sidecar(0))
+        for block in SidecarInspection(whole).summaries.dropLast() {
+            try stage.restore(files)
+            var bytes = whole
+            for place in block.positions.lowerBound.rawValue..<block.positions.upperBound.rawValue { bytes[place] = 0 }
+            try Disk.write(bytes, to: stage.sidecar(0))
+            let (log, report) = try stage.open(.durable(end), epoch: 1)
+            #expect(report.rebuiltSidecars == [.zero])
+            #expect(try log.content() == model, "block \(block.number)")
+            for entry in model {
+                let time = try #require(entry.appendTime)
+                let first = model.first { $0.appendTime.map { $0 >= time } ?? false }
+                let found = try log.offset(appendedAtOrAfter: Timestamp(milliseconds: time), limit: end)
+                #expect(found == first?.offsets.lowerBound, "block \(block.number), \(entry)")
             }
         }
     }

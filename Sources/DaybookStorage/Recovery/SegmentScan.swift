@@ -56,7 +56,9 @@ package struct SegmentScan {
     package func run(
         _ file: PooledFile, behind facts: SegmentFacts, index: SegmentIndex, to end: Position
     ) throws(FileError) -> Result {
-        var result = Result(facts: facts, index: index, producers: producers.table)
+        // What is told of the append times of batches to come, by a sidecar that outlived a part of itself.
+        let told = index
+        var result = Result(facts: facts, index: index.before(facts.nextOffset), producers: producers.table)
         for transaction in knownAborted ?? [] {
             result.index.note(transaction)
             result.facts.absorbAbortion()
@@ -79,13 +81,13 @@ package struct SegmentScan {
                     result.tornTail = (position, .epochWentBack(previous: previous, found: header.leaderEpoch))
                     return result
                 }
-                // Known append times (from a sidecar that outlived its index) go before the estimate.
-                let known = result.index.appendTime(of: header.baseOffset)
-                let isKnown = result.index.appendTimes.last.map { $0.offset >= header.baseOffset } ?? false
-                let estimate = header.timestampType == .append ? header.maxTimestamp : appendTime
-                let time = isKnown ? known : max(estimate, result.facts.lastAppendTime)
+                // The batch itself knows best, then a sidecar, which may miss some of the changes.
+                let isTold = told.appendTimes.last.map { $0.offset >= header.baseOffset } ?? false
+                let estimate = isTold ? told.appendTime(of: header.baseOffset) : appendTime
+                let own = header.timestampType == .append ? header.maxTimestamp : estimate
+                let time = max(own, result.facts.lastAppendTime)
                 result.index.note(
-                    bytes, header, behind: result.facts, appendTime: time, interval: indexInterval, keepTimes: isKnown)
+                    bytes, header, behind: result.facts, appendTime: time, interval: indexInterval)
                 result.facts.absorb(header, hash: result.facts.hash(with: bytes, header), appendTime: time)
                 note(bytes, header, time, &result)
             case .invalid(let reason, let position):

@@ -61,11 +61,18 @@ package struct SegmentIndex: Hashable, Sendable {
     /// Takes note of a transaction that the batch added last has aborted.
     package mutating func note(_ transaction: AbortedTransaction) { aborted.append(transaction) }
 
-    /// Takes note of a batch that is being added behind `facts`. `keepTimes`: its append time is here already.
-    /// Amortised O(1).
+    /// What it says of offsets below `end`, but for transactions: of these a segment is told as a whole. O(changes).
+    package func before(_ end: Offset) -> SegmentIndex {
+        var index = self
+        index.entries.removeLast(entries.count - entries.partitioningIndex { $0.offset >= end })
+        index.appendTimes.removeLast(appendTimes.count - appendTimes.partitioningIndex { $0.offset >= end })
+        return index
+    }
+
+    /// Takes note of a batch that is being added behind `facts`. Amortised O(1).
     package mutating func note(
         _ batch: UnsafeRawBufferPointer, _ header: BatchHeader, behind facts: SegmentFacts, appendTime: Timestamp,
-        interval: ByteCount, keepTimes: Bool = false
+        interval: ByteCount
     ) {
         if entries.isEmpty || entries[entries.count - 1].position.distance(to: facts.size) >= interval.rawValue {
             entries.append(
@@ -74,7 +81,6 @@ package struct SegmentIndex: Hashable, Sendable {
                     headerChecksum: IndexEntry.headerChecksum(of: batch),
                     maxTimestampBefore: facts.isEmpty ? Timestamp(milliseconds: .min) : facts.maxTimestamp))
         }
-        guard !keepTimes else { return }
         if appendTimes.isEmpty || appendTimes[appendTimes.count - 1].time != appendTime {
             appendTimes.append(AppendTimeChange(offset: header.baseOffset, time: appendTime))
         }
