@@ -8,6 +8,8 @@ package import SystemPackage
 /// The file `checkpoint` of a partition. Absent until there is something to remember; losing it costs a compaction from
 /// the beginning, what was deleted in the middle of a segment is readable again, and producers may be unknown that have
 /// written nothing since the last deletion.
+///
+/// The text stands in it twice, each copy on pages of its own: bytes that rot on the disk damage one of them.
 package struct PartitionCheckpoint: Hashable, Sendable {
     /// The topic's id: a checkpoint of another topic of the same name counts for nothing.
     package var topicID: UInt64
@@ -37,8 +39,16 @@ package struct PartitionCheckpoint: Hashable, Sendable {
     /// No log gets further. Behind them there must be room for what is appended next.
     fileprivate static let offsets: Range<Int64> = 0..<1 << 62
 
-    /// The checkpoint as lines of text with a checksum.
+    /// The checkpoint as lines of text with a checksum, twice, each filled up to whole pages with empty lines.
     package func encoded() -> [UInt8] {
+        let text = text
+        // A sector at least lies between the copies, which may hold both ends otherwise.
+        let room = (text.count + Self.sector + Self.page - 1) / Self.page * Self.page
+        let copy = text + [UInt8](repeating: Self.newline, count: room - text.count)
+        return copy + copy
+    }
+
+    private var text: [UInt8] {
         var lines = [
             "topic-id \(String(topicID, radix: 16))", "log-start \(logStartOffset)", "durable-to \(durableTo)",
             "generation \(generation)", "cleaned-to \(cleanedTo)",
@@ -53,8 +63,41 @@ package struct PartitionCheckpoint: Hashable, Sendable {
         return ChecksummedText(kind: Self.kind, version: Self.version, lines: lines).encoded()
     }
 
-    /// Nil when the bytes are damaged, of another version, or another topic's.
+    /// Nil when both copies are damaged, of another version, or another topic's. A text that stands alone counts, too.
     package init?(decoding bytes: [UInt8], topicID: UInt64) {
+        for copy in Self.copies(in: bytes) {
+            guard let checkpoint = PartitionCheckpoint(text: copy, topicID: topicID) else { continue }
+            self = checkpoint
+            return
+        }
+        return nil
+    }
+
+    /// Whether nothing in `bytes` is damaged: as many copies as they have room for, all the same.
+    package static func isWhole(_ bytes: [UInt8], topicID: UInt64) -> Bool {
+        let halves = halves(of: bytes)
+        return halves.allSatisfy { $0.elementsEqual(halves[0]) }
+            && PartitionCheckpoint(decoding: bytes, topicID: topicID) != nil
+    }
+
+    /// The texts in `bytes`, sound or not, without the lines that fill their pages: what has become of these does not matter.
+    private static func copies(in bytes: [UInt8]) -> [[UInt8]] {
+        halves(of: bytes).map { half in
+            let end = zip(half.indices, half.indices.dropFirst()).first { half[$0] == newline && half[$1] == newline }
+            return Array(half[..<(end?.1 ?? half.endIndex)])
+        }
+    }
+
+    private static func halves(of bytes: [UInt8]) -> [ArraySlice<UInt8>] {
+        guard !bytes.isEmpty, bytes.count.isMultiple(of: 2 * page) else { return [bytes[...]] }
+        return [bytes[..<(bytes.count / 2)], bytes[(bytes.count / 2)...]]
+    }
+
+    private static let newline = UInt8(ascii: "\n")
+    private static let page = 4096
+    private static let sector = 512
+
+    private init?(text bytes: [UInt8], topicID: UInt64) {
         guard let text = ChecksummedText(decoding: bytes, kind: Self.kind), text.version == Self.version else {
             return nil
         }
@@ -92,10 +135,12 @@ package struct PartitionCheckpoint: Hashable, Sendable {
     package static func read(
         in directory: FilePath, topicID: UInt64, _ fileSystem: any FileSystem
     ) throws(FileError) -> PartitionCheckpoint? {
-        guard let bytes = try AtomicFile.read(directory.appending(fileName), limit: 64 << 20, in: fileSystem) else {
-            return nil
-        }
-        return PartitionCheckpoint(decoding: bytes, topicID: topicID)
+        try readBytes(in: directory, fileSystem).flatMap { PartitionCheckpoint(decoding: $0, topicID: topicID) }
+    }
+
+    /// Reads the file of a checkpoint, whatever is in it; nil when there is none.
+    package static func readBytes(in directory: FilePath, _ fileSystem: any FileSystem) throws(FileError) -> [UInt8]? {
+        try AtomicFile.read(directory.appending(fileName), limit: 128 << 20, in: fileSystem)
     }
 
     /// Writes the checkpoint; durable when it returns. After an error the old or the new one counts.

@@ -295,7 +295,7 @@ struct DirectoryOpening: Sendable {
                 let segments = names.filter { SegmentName.baseOffset(ofLog: $0) != nil }.sorted()
                 let checkpoint =
                     names.contains(PartitionCheckpoint.fileName)
-                    ? try AtomicFile.read(folder.appending(PartitionCheckpoint.fileName), in: fileSystem) : nil
+                    ? try PartitionCheckpoint.readBytes(in: folder, fileSystem) : nil
                 let size = try segments.last.map { try fileSystem.status(of: folder.appending($0)).size } ?? 0
                 return LogAppearance(watermark: watermark, segments: segments, activeSize: size, checkpoint: checkpoint)
             },

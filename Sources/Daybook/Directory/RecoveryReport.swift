@@ -21,6 +21,9 @@ public struct RecoveryReport: Sendable {
             case lostDecision
             /// A derived file was missing or of no use; a writer's open has made it anew.
             case rebuiltSidecar
+            /// A partition's checkpoint is damaged. With one of its two copies sound nothing is lost and a writer's open has made
+            /// it anew; with none, records that were deleted in the middle of a segment are readable again.
+            case damagedCheckpoint
         }
         public let topicPartition: TopicPartition
         public let kind: Kind
@@ -96,6 +99,19 @@ public struct RecoveryReport: Sendable {
         }
         for range in partition.missing {
             note(.missing, "offsets \(range.lowerBound)..<\(range.upperBound) were once durable and are in no file")
+        }
+        switch partition.checkpointDamage {
+        case .oneCopy:
+            note(
+                .damagedCheckpoint,
+                "one of the two copies in the checkpoint was damaged; the other one is whole"
+                    + (isReadOnly ? ", and the next writer makes it anew" : " and it was made anew"))
+        case .everything:
+            note(
+                .damagedCheckpoint,
+                "the checkpoint is damaged or another topic's, and counts for nothing: compaction begins from the start, and "
+                    + "records that were deleted in the middle of a segment may be readable again")
+        case nil: break
         }
         for segment in partition.rebuiltSidecars {
             note(

@@ -89,9 +89,12 @@ extension RepairPlan.Action {
         switch action {
         case .createFolder:
             (kind, file, reason) = (.createFolder, folder, "the partition's folder is missing and is made again")
-        case .writeCheckpoint:
+        case .writeCheckpoint(_, let isFromCopy):
             (kind, file) = (.writeCheckpoint, "\(folder)/\(PartitionCheckpoint.fileName)")
-            reason = "damaged, or another topic's, and is written anew; compaction begins from the start"
+            reason =
+                isFromCopy
+                ? "one of its two copies is damaged, and it is written anew from the other one"
+                : "damaged, or another topic's, and is written anew; compaction begins from the start"
         case .finishSwap(let swap):
             (kind, file) = (.finishSwap, "\(folder)/\(SegmentName.log(swap.baseOffset))")
             reason = "a swap of segments was interrupted and is finished"

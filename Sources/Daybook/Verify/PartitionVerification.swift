@@ -86,9 +86,8 @@ struct PartitionVerification {
 
     private mutating func readCheckpoint(_ names: [String]) throws -> PartitionCheckpoint? {
         let file = PartitionCheckpoint.fileName
-        guard names.contains(file), let bytes = try AtomicFile.read(folder.appending(file), in: pool.fileSystem) else {
-            return nil
-        }
+        guard names.contains(file), let bytes = try PartitionCheckpoint.readBytes(in: folder, pool.fileSystem)
+        else { return nil }
         // Without the registry nobody knows the topic's id, and whose checkpoint it is.
         guard let topicID = subject.topicID else { return nil }
         let checkpoint = PartitionCheckpoint(decoding: bytes, topicID: topicID)
@@ -97,6 +96,10 @@ struct PartitionVerification {
                 .checkpoint, "\(name)/\(file)", positions: .zero..<Position(bytes.count),
                 "the checkpoint is damaged or another topic's; records deleted in the middle of a segment are readable again"
             )
+        } else if !PartitionCheckpoint.isWhole(bytes, topicID: topicID) {
+            report.find(
+                .checkpoint, "\(name)/\(file)", positions: .zero..<Position(bytes.count),
+                "one of the two copies in the checkpoint is damaged; the other one is whole")
         }
         return checkpoint
     }

@@ -77,8 +77,7 @@ package struct LogRecovery {
         var checkpoint = PartitionCheckpoint(topicID: identity.topicID)
         let hasCheckpoint = names.contains(PartitionCheckpoint.fileName)
         if hasCheckpoint {
-            checkpoint =
-                try PartitionCheckpoint.read(in: directory, topicID: identity.topicID, pool.fileSystem) ?? checkpoint
+            checkpoint = try readCheckpoint(&report) ?? checkpoint
             if try finishSwap(&checkpoint) { names = try listNames() }
         }
         let logStartOffset = max(logStartOffset, checkpoint.logStartOffset)
@@ -161,6 +160,22 @@ package struct LogRecovery {
 
     private func listNames() throws(FileError) -> [String] {
         try pool.withRoom { () throws(FileError) in try pool.fileSystem.entries(of: directory) }
+    }
+
+    /// Reads the checkpoint, and writes it anew where one of its copies is damaged and the other one is not.
+    private func readCheckpoint(_ report: inout PartitionRecovery) throws(FileError) -> PartitionCheckpoint? {
+        guard let bytes = try PartitionCheckpoint.readBytes(in: directory, pool.fileSystem) else { return nil }
+        guard let checkpoint = PartitionCheckpoint(decoding: bytes, topicID: identity.topicID) else {
+            report.checkpointDamage = .everything
+            return nil
+        }
+        guard !PartitionCheckpoint.isWhole(bytes, topicID: identity.topicID) else { return checkpoint }
+        report.checkpointDamage = .oneCopy
+        if !isReadOnly {
+            // One copy is enough: what the disk refuses now, the next checkpoint brings.
+            do throws(FileError) { try checkpoint.write(in: directory, pool.fileSystem) } catch {}
+        }
+        return checkpoint
     }
 
     /// Goes on with a swap of segments that a crash interrupted; returns whether names have changed.

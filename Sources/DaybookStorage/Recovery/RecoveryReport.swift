@@ -31,11 +31,22 @@ package struct PartitionRecovery: Sendable {
     package internal(set) var missing: [Range<Offset>] = []
     /// Segments whose sidecar was missing or of no use and was made anew.
     package internal(set) var rebuiltSidecars: [Offset] = []
+    /// What was wrong with the partition's checkpoint, if anything.
+    package internal(set) var checkpointDamage: CheckpointDamage?
+
+    /// Damage to a checkpoint.
+    package enum CheckpointDamage: Sendable {
+        /// One of its two copies; a writer has made it anew.
+        case oneCopy
+        /// Nothing in it can be used: damaged, or another topic's.
+        case everything
+    }
 
     init(topicPartition: TopicPartition) { self.topicPartition = topicPartition }
 
     /// Whether there is anything to tell beside the cost.
     package var isUneventful: Bool {
         tornTail == nil && setAside.isEmpty && damage.isEmpty && missing.isEmpty && rebuiltSidecars.isEmpty
+            && checkpointDamage == nil
     }
 }

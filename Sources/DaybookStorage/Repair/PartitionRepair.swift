@@ -36,7 +36,7 @@ package struct PartitionRepair {
         case .createFolder:
             do { try fileSystem.createDirectory(directory) } catch  where error.errno == .fileExists {}
             try fileSystem.flushDirectory(directory.removingLastComponent())
-        case .writeCheckpoint(let checkpoint):
+        case .writeCheckpoint(let checkpoint, _):
             let path = directory.appending(PartitionCheckpoint.fileName)
             try quarantine.keepCopy(of: path, reason: "damaged, or another topic's", now: now)
             try checkpoint.write(in: directory, fileSystem)

@@ -7,8 +7,9 @@ package import DaybookModel
 package enum PartitionRepairAction: Hashable, Sendable {
     /// The folder is missing.
     case createFolder
-    /// The checkpoint is damaged: a copy goes to quarantine, and this one takes its place.
-    case writeCheckpoint(PartitionCheckpoint)
+    /// The checkpoint is damaged: a copy goes to quarantine, and this one takes its place. `isFromCopy`: only one of its two
+    /// copies is damaged, and this is the other one.
+    case writeCheckpoint(PartitionCheckpoint, isFromCopy: Bool)
     /// A swap of segments that a crash interrupted is gone on with.
     case finishSwap(SegmentSwap)
     /// A file is moved to quarantine, with the reason.

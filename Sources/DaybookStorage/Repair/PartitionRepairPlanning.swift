@@ -68,14 +68,15 @@ package struct PartitionRepairPlanning {
 
     private mutating func planCheckpoint(_ names: [String]) throws(FileError) {
         guard names.contains(PartitionCheckpoint.fileName) else { return }
-        guard
-            let checkpoint = try PartitionCheckpoint.read(
-                in: directory, topicID: identity.topicID, pool.fileSystem)
-        else {
+        guard let bytes = try PartitionCheckpoint.readBytes(in: directory, pool.fileSystem) else { return }
+        guard let checkpoint = PartitionCheckpoint(decoding: bytes, topicID: identity.topicID) else {
             var fresh = PartitionCheckpoint(topicID: identity.topicID)
             fresh.logStartOffset = knownLogStart
-            plan.actions.append(.writeCheckpoint(fresh))
+            plan.actions.append(.writeCheckpoint(fresh, isFromCopy: false))
             return
+        }
+        if !PartitionCheckpoint.isWhole(bytes, topicID: identity.topicID) {
+            plan.actions.append(.writeCheckpoint(checkpoint, isFromCopy: true))
         }
         plan.logStartOffset = max(plan.logStartOffset, checkpoint.logStartOffset)
         knownRecoveryPoint = max(knownRecoveryPoint, checkpoint.durableTo)

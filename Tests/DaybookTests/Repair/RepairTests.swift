@@ -14,7 +14,7 @@ struct RepairTests {
         case flip, flips, cutSegment, emptySegment, removeMiddle, removeFirst, removeLast, removeFolder
         case zeroSidecar, removeSidecar, foreignSidecar, junkBetween, junkAtEnd, misnamed, contained, leftovers,
             stranger
-        case registryCopy, registries, state, watermarks, noWatermarks, checkpoint
+        case registryCopy, registries, state, watermarks, noWatermarks, checkpoint, checkpointCopy
 
         func inflict(_ stage: RepairStage, _ generator: inout SeededGenerator, partition: Int) throws {
             let logs = (try? stage.logs(partition)) ?? []
@@ -69,6 +69,7 @@ struct RepairTests {
             case .noWatermarks:
                 let path = stage.damaged + "/watermarks"
                 if FileManager.default.fileExists(atPath: path) { try stage.remove(path) }
+            case .checkpointCopy: try stage.change(folder + "/checkpoint") { $0[30] ^= 0x10 }
             case .checkpoint: try Data("no checkpoint".utf8).write(to: URL(filePath: folder + "/checkpoint"))
             }
         }
@@ -210,6 +211,19 @@ struct RepairTests {
         let daybook = try await Daybook.open(stage.damaged)
         #expect(daybook.topics.map(\.partitionsCount) == [2] && daybook.recovery.findings.isEmpty)
         try await daybook.close()
+    }
+
+    @Test func `A checkpoint that is damaged in one of its copies is made whole from the other one`() async throws {
+        let stage = try await RepairStage()
+        try stage.reset()
+        var generator = SeededGenerator(seed: 1)
+        try Harm.checkpointCopy.inflict(stage, &generator, partition: 0)
+        let verification = try await Daybook.verify(stage.damaged)
+        #expect(verification.findings.map(\.kind) == [.checkpoint])
+        let plan = try await stage.mend("one copy")
+        let action = try #require(plan.actions.first { $0.kind == .writeCheckpoint })
+        #expect(action.reason.contains("one of its two copies"))
+        #expect(plan.actions.allSatisfy { [.writeCheckpoint, .writeState].contains($0.kind) })
     }
 
     @Test func `The next open raises the leader epoch, and compaction begins anew`() async throws {
