@@ -80,6 +80,7 @@ struct SimulationText {
             ("acknowledged as written", report.recordsWritten), ("refused or not answered", report.recordsRefused),
             ("read and compared", report.recordsRead),
             ("lost to power cuts, never promised", report.recordsLostUnpromised),
+            ("lost to damage and a power cut at once", report.recordsLostToTwoFaults),
             ("in gaps of damaged bytes", report.offsetsInGaps),
             ("recoveries checked", report.recoveries), ("proper closes", report.cleanCloses),
         ]

@@ -26,6 +26,9 @@ package struct PartitionModel: Sendable {
     package private(set) var doubtful: Set<RecordNumber> = []
     /// Offsets whose bytes were damaged on purpose.
     package private(set) var damaged: [Range<Int64>] = []
+    /// Offsets whose bytes were damaged since the last recovery, while no checkpoint on the disk said that all of them were
+    /// durable. If the power goes now nobody can tell this damage from a torn tail: the log may end there.
+    package private(set) var undecided: Range<Int64>?
     /// Offsets that recovery found gone, and that had been damaged or replaced.
     package private(set) var gaps: [Range<Int64>] = []
     /// Records may go that later ones of the same key have replaced.
@@ -34,6 +37,8 @@ package struct PartitionModel: Sendable {
     private var held: [RecordNumber?] = []
     /// Records that were acknowledged as written only and that a power cut took.
     package private(set) var lostCount = 0
+    /// Records that had been promised and that damage and a power cut together took, as `undecided` says.
+    package private(set) var lostToTwoFaultsCount = 0
 
     package init(_ topicPartition: TopicPartition) { self.topicPartition = topicPartition }
 
@@ -136,8 +141,26 @@ package struct PartitionModel: Sendable {
 
     // MARK: faults
 
-    /// The bytes that hold `offsets` were damaged.
-    package mutating func damage(_ offsets: Range<Int64>) { damaged.append(offsets) }
+    /// The bytes that hold `offsets` were damaged, when a checkpoint on the disk said that everything below `durableTo` was
+    /// durable.
+    package mutating func damage(_ offsets: Range<Int64>, durableTo: Int64 = .max) {
+        damaged.append(offsets)
+        guard durableTo < offsets.upperBound else { return }
+        let lower = min(offsets.lowerBound, undecided?.lowerBound ?? .max)
+        undecided = lower..<max(offsets.upperBound, undecided?.upperBound ?? 0)
+        settle(durableTo: durableTo)
+    }
+
+    /// A checkpoint that is on the disk says that everything below is durable: what is damaged there is no torn tail.
+    package mutating func settle(durableTo: Int64) {
+        guard let range = undecided else { return }
+        undecided = durableTo < range.upperBound ? max(range.lowerBound, durableTo)..<range.upperBound : nil
+    }
+
+    /// Everything below is still there after a crash, or in a gap that damage explains.
+    package func promisedEnd(afterPowerCut: Bool) -> Int64 {
+        afterPowerCut ? min(durableEnd, undecided?.lowerBound ?? .max) : writtenEnd
+    }
 
     /// Deletion is on its way: the log may start anywhere up to `offset`, until it is answered for or the partition is
     /// opened again.
@@ -163,7 +186,7 @@ package struct PartitionModel: Sendable {
     ) throws(Violation) {
         try delete(before: start)
         let end = start + Int64(found.count)
-        let promised = afterPowerCut ? durableEnd : writtenEnd
+        let promised = promisedEnd(afterPowerCut: afterPowerCut)
         guard end >= promised else {
             throw violation("the log ends at \(end) although everything below \(promised) was promised")
         }
@@ -189,12 +212,15 @@ package struct PartitionModel: Sendable {
                 throw violation("offsets \(gap) are gone although later ones are there, and nothing was done to them")
             }
         }
-        lostCount += max(0, records.count - Int(end))
+        let lostPromised = afterPowerCut ? max(0, durableEnd - end) : 0
+        lostToTwoFaultsCount += Int(lostPromised)
+        lostCount += max(0, records.count - Int(end) - Int(lostPromised))
         records = Array(repeating: nil, count: Int(start)) + found
         // What is lost replaces nothing.
         held.removeLast(max(0, held.count - records.count))
         gaps = fresh
         doubtful = []
+        undecided = nil
         (durableEnd, writtenEnd) = (end, end)
     }
 

@@ -20,6 +20,14 @@ extension SimulatedDisk {
         }
     }
 
+    /// The bytes of a file as programs see them; nil when there is none.
+    func look(at file: FilePath) -> [UInt8]? {
+        state.withLock { state in
+            guard case .file(let number)? = try? state.tree.node(file) else { return nil }
+            return state.tree.files[number]?.live
+        }
+    }
+
     /// Names and bytes as programs see them; not the times, which decide nothing that is promised.
     func hashContent(into hasher: inout Hasher) {
         state.withLock { state in

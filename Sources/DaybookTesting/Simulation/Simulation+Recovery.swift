@@ -61,6 +61,13 @@ extension Simulation {
         case .powerCut:
             outcome.report.powerCuts += 1
             disk.restart(seed: random.next())
+            // What the next process can still know.
+            for topic in topics.indices {
+                for partition in topics[topic].partitions.indices {
+                    let place = PartitionPlace(topic: topic, partition: partition)
+                    self[place].settle(durableTo: checkpointedEnd(place))
+                }
+            }
         }
         mayFail = false
     }
@@ -81,7 +88,11 @@ extension Simulation {
         guard !disk.isDown else { return }
         outcome.report.cleanCloses += 1
         for topic in topics.indices where !topics[topic].isHidden {
-            for partition in topics[topic].partitions.indices { topics[topic].partitions[partition].flushed() }
+            for partition in topics[topic].partitions.indices {
+                topics[topic].partitions[partition].flushed()
+                // The word that all is durable is too.
+                topics[topic].partitions[partition].settle(durableTo: .max)
+            }
         }
         daybook = nil
         // Once closed, a power cut takes nothing.
@@ -137,7 +148,8 @@ extension Simulation {
             for partition in topic.partitions {
                 // A durable reader goes on where it was, at once.
                 let highWatermark = try await daybook.offsets(partition.topicPartition).highWatermark
-                guard highWatermark.rawValue >= partition.durableEnd else {
+                let shown = afterPowerCut ? partition.promisedEnd(afterPowerCut: true) : partition.durableEnd
+                guard highWatermark.rawValue >= shown else {
                     throw Violation(
                         "\(partition.topicPartition): durable readers were shown everything below \(partition.durableEnd); "
                             + "after opening they see \(highWatermark)")
@@ -196,9 +208,10 @@ extension Simulation {
         guard offsets.highWatermark == offsets.logEndOffset else {
             throw Violation("\(name): \(offsets.highWatermark) is durable after a flush of \(offsets.logEndOffset)")
         }
-        let lost = model.lostCount
+        let (lost, lostToTwoFaults) = (model.lostCount, model.lostToTwoFaultsCount)
         try model.recover(start: start, numbers, afterPowerCut: afterPowerCut)
         outcome.report.recordsLostUnpromised += model.lostCount - lost
+        outcome.report.recordsLostToTwoFaults += model.lostToTwoFaultsCount - lostToTwoFaults
         outcome.report.offsetsInGaps += numbers.count { $0 == nil }
     }
 

@@ -14,6 +14,9 @@ package struct SimulationReport: Sendable {
     package internal(set) var recordsRead = 0
     /// Records that had been acknowledged as written, not as durable, and that a power cut took: no promise was broken.
     package internal(set) var recordsLostUnpromised = 0
+    /// Records that had been promised, whose bytes were damaged or stood behind such, and that a power cut took before anything
+    /// on the disk said that they were durable: two faults at once, against which nothing is promised.
+    package internal(set) var recordsLostToTwoFaults = 0
     /// Offsets in gaps, all in bytes that were damaged on purpose or above what was promised.
     package internal(set) var offsetsInGaps = 0
     package internal(set) var cleanCloses = 0
@@ -42,6 +45,7 @@ package struct SimulationReport: Sendable {
         recordsRefused += other.recordsRefused
         recordsRead += other.recordsRead
         recordsLostUnpromised += other.recordsLostUnpromised
+        recordsLostToTwoFaults += other.recordsLostToTwoFaults
         offsetsInGaps += other.offsetsInGaps
         cleanCloses += other.cleanCloses
         kills += other.kills
