@@ -19,14 +19,22 @@ struct EffectIndex: Sendable, Equatable {
 
     init(capacity: Int) { self.capacity = capacity }
 
+    /// Room for so many, so that they come in faster.
+    mutating func reserve(_ count: Int) {
+        entries.reserveCapacity(min(count, capacity))
+        order.reserveCapacity(min(count, capacity))
+    }
+
     var count: Int { entries.count }
 
     subscript(_ effect: EffectID) -> Entry? { entries[effect] }
 
     /// Remembers an effect. One that is known is kept as it is: what happened first counts.
     mutating func insert(_ effect: EffectID, _ entry: Entry) {
-        guard entries[effect] == nil else { return }
-        entries[effect] = entry
+        if let first = entries.updateValue(entry, forKey: effect) {
+            entries[effect] = first
+            return
+        }
         guard order.count == capacity else { return order.append(effect) }
         entries[order[head]] = nil
         order[head] = effect

@@ -8,10 +8,15 @@ struct EffectID: Hashable, Sendable {
 
     /// The id of the effect with that key.
     init(_ key: String) {
-        let bytes = Array(key.utf8)
-        high = XXH64.hash(bytes, seed: 0)
-        low = XXH64.hash(bytes, seed: 0x6461_7962_6f6f_6b31)
+        var key = key
+        (high, low) = key.withUTF8 { bytes in
+            let bytes = UnsafeRawBufferPointer(bytes)
+            return (XXH64.hash(bytes, seed: 0), XXH64.hash(bytes, seed: 0x6461_7962_6f6f_6b31))
+        }
     }
+
+    /// It is a hash already.
+    func hash(into hasher: inout Hasher) { hasher.combine(low) }
 
     init(high: UInt64, low: UInt64) {
         self.high = high

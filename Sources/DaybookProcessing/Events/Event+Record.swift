@@ -39,48 +39,23 @@ extension Event {
     /// A time that has been written to the nanosecond is kept to the millisecond. A key that is not UTF-8 leaves
     /// `partitionKey` nil; the record's order by key is the same.
     public init(_ record: Record) throws(EventError) {
-        var attributes: [String: String] = [:]
+        var attributes = EventAttributes()
         for header in record.headers {
-            let name: String
-            if header.name.hasPrefix("ce_") {
-                name = String(header.name.dropFirst(3))
-            } else if header.name == "content-type" {
-                name = "datacontenttype"
+            let name = Array(header.name.utf8)
+            if let value = header.value {
+                attributes.add(name.span.bytes, value.span.bytes)
             } else {
-                continue
+                attributes.add(name.span.bytes, nil)
             }
-            guard let text = header.value.flatMap({ String(validating: $0, as: UTF8.self) }) else {
-                throw .invalidText(name)
-            }
-            guard attributes.updateValue(text, forKey: name) == nil else { throw .repeated(name) }
         }
-        func take(_ name: String) -> String? { attributes.removeValue(forKey: name) }
-        func need(_ name: String) throws(EventError) -> String {
-            guard let value = take(name) else { throw .missing("ce_" + name) }
-            if value.isEmpty { throw .empty(name) }
-            return value
-        }
-        let version = try need("specversion")
-        guard version == "1.0" else { throw .unsupportedVersion(version) }
-        self.init(id: try need("id"), source: try need("source"), type: try need("type"))
-        if let text = take("time") {
-            guard let moment = RFC3339.timestamp(text) else { throw .invalidTime(text) }
-            time = moment
-        }
-        if let text = take("sequence") {
-            guard let number = Int64(text), number >= 0 else { throw .invalidSequence(text) }
-            sequence = number
-        }
-        subject = take("subject")
-        contentType = take("datacontenttype")
-        schema = take("dataschema")
-        correlationID = take("correlationid")
-        causationID = take("causationid")
-        traceParent = take("traceparent")
-        let key = record.key.flatMap { String(validating: $0, as: UTF8.self) }
-        partitionKey = take("partitionkey") ?? key
-        extensions = attributes
-        body = record.value
+        self = try attributes.event(key: record.key, body: record.value)
+    }
+
+    /// The same, without a copy of the record in between; `key` is its key.
+    init(_ record: borrowing RecordView, key: [UInt8]?) throws(EventError) {
+        var attributes = EventAttributes()
+        record.forEachHeader { name, value in attributes.add(name, value) }
+        self = try attributes.event(key: key, body: [UInt8].copy(of: record.value))
     }
 
     private static let attributeNames: Set = [
@@ -92,4 +67,9 @@ extension Event {
         let isPlain = !name.isEmpty && name.utf8.allSatisfy { (97...122).contains($0) || (48...57).contains($0) }
         return isPlain && !attributeNames.contains(name)
     }
+}
+
+extension [UInt8] {
+    /// A copy of borrowed bytes; nil for none.
+    static func copy(of span: RawSpan?) -> [UInt8]? { if let span { [UInt8](span) } else { nil } }
 }

@@ -18,7 +18,7 @@ enum RFC3339 {
 
     /// The moment, rounded down to the millisecond; nil where the text is none.
     static func timestamp(_ text: String) -> Timestamp? {
-        var scanner = Digits(rest: Array(text.utf8)[...])
+        var scanner = Digits(bytes: Array(text.utf8))
         guard let year = scanner.number(4), year > 0, scanner.take("-"), let month = scanner.number(2),
             (1...12).contains(month), scanner.take("-"), let day = scanner.number(2),
             (1...daysCount(year, month)).contains(day), scanner.take("T") || scanner.take("t"),
@@ -30,7 +30,7 @@ enum RFC3339 {
             guard let fraction = scanner.fraction() else { return nil }
             milliseconds = fraction
         }
-        guard let shift = scanner.zone(), scanner.rest.isEmpty else { return nil }
+        guard let shift = scanner.zone(), scanner.isAtEnd else { return nil }
         let seconds = dayNumber(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - shift * 60
         return Timestamp(milliseconds: seconds * 1000 + milliseconds)
     }
@@ -77,34 +77,48 @@ enum RFC3339 {
 
 /// Takes digits and signs off the front of a text.
 private struct Digits {
-    var rest: ArraySlice<UInt8>
+    private let bytes: [UInt8]
+    private var place = 0
 
+    init(bytes: [UInt8]) { self.bytes = bytes }
+
+    var isAtEnd: Bool { place == bytes.count }
+
+    /// A number of so many digits.
     mutating func number(_ count: Int) -> Int64? {
-        guard rest.count >= count, rest.prefix(count).allSatisfy({ (48...57).contains($0) }) else { return nil }
-        defer { rest.removeFirst(count) }
-        return rest.prefix(count).reduce(0) { $0 * 10 + Int64($1 - 48) }
+        guard bytes.count - place >= count else { return nil }
+        var number: Int64 = 0
+        for index in place..<place + count {
+            guard (48...57).contains(bytes[index]) else { return nil }
+            number = number * 10 + Int64(bytes[index] - 48)
+        }
+        place += count
+        return number
     }
 
-    mutating func take(_ sign: Character) -> Bool {
-        guard let first = rest.first, first == sign.asciiValue else { return false }
-        rest.removeFirst()
+    mutating func take(_ sign: Unicode.Scalar) -> Bool {
+        guard place < bytes.count, bytes[place] == UInt8(ascii: sign) else { return false }
+        place += 1
         return true
     }
 
     /// Digits behind a point, as milliseconds; nil for none.
     mutating func fraction() -> Int64? {
-        let digits = rest.prefix { (48...57).contains($0) }
-        guard !digits.isEmpty else { return nil }
-        rest.removeFirst(digits.count)
-        let thousandths = digits.prefix(3).reduce(0) { $0 * 10 + Int64($1 - 48) }
-        return digits.count == 1 ? thousandths * 100 : digits.count == 2 ? thousandths * 10 : thousandths
+        var (thousandths, weight, count): (Int64, Int64, Int) = (0, 100, 0)
+        while place < bytes.count, (48...57).contains(bytes[place]) {
+            thousandths += Int64(bytes[place] - 48) * weight
+            weight /= 10
+            place += 1
+            count += 1
+        }
+        return count == 0 ? nil : thousandths
     }
 
     /// Minutes that the zone is ahead of UTC.
     mutating func zone() -> Int64? {
         if take("Z") || take("z") { return 0 }
-        let isBehind = rest.first == 45
-        guard take("+") || take("-"), let hours = number(2), hours < 24, take(":"), let minutes = number(2),
+        let isBehind = take("-")
+        guard isBehind || take("+"), let hours = number(2), hours < 24, take(":"), let minutes = number(2),
             minutes < 60
         else { return nil }
         return (hours * 60 + minutes) * (isBehind ? -1 : 1)

@@ -41,7 +41,10 @@ extension GroupSnapshot {
             let lane = try reader.lane()
             state.revisions[lane] = Int64(try reader.integer())
         }
-        for _ in 0..<(try reader.integer()) {
+        let effectsCount = try reader.integer()
+        // None takes less than 24 bytes.
+        state.effects.reserve(min(effectsCount, reader.remaining / 24))
+        for _ in 0..<effectsCount {
             let effect = EffectID(high: try reader.fixed(), low: try reader.fixed())
             let digest = PayloadDigest(rawValue: try reader.fixed())
             state.effects.insert(effect, EffectIndex.Entry(digest: digest, place: try reader.place()))

@@ -63,15 +63,17 @@ struct JournalWriter {
 
 /// Reads fields one behind the other. After an error it is of no further use.
 struct JournalReader {
-    private var rest: ArraySlice<UInt8>
+    private let bytes: [UInt8]
+    private var taken = 0
 
-    init(_ bytes: [UInt8]) { rest = bytes[...] }
+    init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-    var remaining: Int { rest.count }
+    var remaining: Int { bytes.count - taken }
 
     mutating func byte() throws(JournalBytesError) -> UInt8 {
-        guard let byte = rest.popFirst() else { throw .endsEarly }
-        return byte
+        guard taken < bytes.count else { throw .endsEarly }
+        defer { taken += 1 }
+        return bytes[taken]
     }
 
     mutating func number() throws(JournalBytesError) -> UInt64 {
@@ -98,16 +100,16 @@ struct JournalReader {
     }
 
     mutating func fixed() throws(JournalBytesError) -> UInt64 {
-        guard rest.count >= 8 else { throw .endsEarly }
-        defer { rest.removeFirst(8) }
-        return rest.prefix(8).reversed().reduce(0) { $0 << 8 | UInt64($1) }
+        guard remaining >= 8 else { throw .endsEarly }
+        defer { taken += 8 }
+        return UInt64(littleEndian: bytes.span.bytes.unsafeLoadUnaligned(fromByteOffset: taken, as: UInt64.self))
     }
 
     mutating func data() throws(JournalBytesError) -> [UInt8] {
         let count = try integer()
-        guard count <= rest.count else { throw .endsEarly }
-        defer { rest.removeFirst(count) }
-        return Array(rest.prefix(count))
+        guard count <= remaining else { throw .endsEarly }
+        defer { taken += count }
+        return Array(bytes[taken..<taken + count])
     }
 
     mutating func text() throws(JournalBytesError) -> String {
@@ -138,6 +140,6 @@ struct JournalReader {
     }
 
     func finish() throws(JournalBytesError) {
-        guard rest.isEmpty else { throw .trailingBytes(rest.count) }
+        guard remaining == 0 else { throw .trailingBytes(remaining) }
     }
 }

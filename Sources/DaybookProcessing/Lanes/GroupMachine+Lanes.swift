@@ -44,7 +44,6 @@ extension GroupMachine {
                 return
             case .begin(let route):
                 busy[lane] = place
-                busyLanes[place] = lane
                 let downstream = rules.routes[route].downstream
                 if event.isRetry { retries[downstream].append(place) } else { ready[downstream].append(place) }
                 return

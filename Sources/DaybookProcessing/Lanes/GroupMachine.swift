@@ -48,8 +48,6 @@ struct GroupMachine: Sendable {
     var pending: Set<Place> = []
     /// The event of each lane that is ready, under way, or has ended without this being durable yet.
     var busy: [Lane: Place] = [:]
-    /// The same the other way round.
-    var busyLanes: [Place: Lane] = [:]
     /// The routes of events whose records are at hand, or one of the two numbers below.
     var routes: [Place: Int] = [:]
     var loading: Set<Place> = []
@@ -86,7 +84,7 @@ struct GroupMachine: Sendable {
         for (place, event) in state.events.sorted(by: { $0.key < $1.key }) where event.hasBegun {
             claims[event.facts.effect] = claims[event.facts.effect] ?? place
         }
-        dirty = state.lanes.keys.sorted { Lane.isBefore($0, $1) }
+        dirty = state.lanes.keys.sorted(by: Lane.isBefore)
     }
 
     /// In place of a route: no handler is there for the event.
@@ -139,39 +137,37 @@ struct GroupMachine: Sendable {
 
     /// Applies what has become durable.
     mutating func apply(_ page: JournalPage) throws(FoldError) {
-        dirty += try state.apply(page).sorted { Lane.isBefore($0, $1) }
+        let changed = try state.apply(page)
+        for change in changed {
+            dirty.append(change.lane)
+            if let place = change.place { settled(place, change.lane) }
+        }
         for entry in page.entries {
-            switch entry {
-            case .succeeded(let partition, let offsets):
-                var offset = offsets.lowerBound
-                while offset < offsets.upperBound {
-                    settled(Place(partition, offset))
-                    offset = offset.advanced(by: 1)
-                }
-            case .changed(let place, .attempting):
-                pending.remove(place)
-                guard let flight = flights[place], flight.awaitsIntent else { continue }
-                flights[place]?.awaitsIntent = false
-                intended.append(flight.attempt)
-            case .changed(let place, _): settled(place)
-            case .redriven(_, _, _, let places): pending.subtract(places)
-            case .stopped: isStopping = false
-            case .opened, .closed, .partition, .lane, .resumed: break
-            }
+            guard case .stopped = entry else { continue }
+            isStopping = false
         }
     }
 
-    private mutating func settled(_ place: Place) {
+    /// What was on its way into the journal about an event is there.
+    private mutating func settled(_ place: Place, _ lane: Lane) {
         pending.remove(place)
-        if state.events[place]?.status.isAside ?? true { routes[place] = nil }
-        if let lane = busyLanes.removeValue(forKey: place) { busy[lane] = nil }
+        let status = state.events[place]?.status
+        if let flight = flights[place] {
+            // An attempt is under way: the entry is its intent.
+            guard flight.awaitsIntent, case .attempting = status else { return }
+            flights[place]?.awaitsIntent = false
+            intended.append(flight.attempt)
+            return
+        }
+        if busy[lane] == place { busy[lane] = nil }
+        guard status?.isAside ?? true else { return }
+        routes[place] = nil
         if !claims.isEmpty { giveUpClaim(place) }
     }
 
     /// An event that is done or set aside lets others begin its effect, or decide that they cannot.
     private mutating func giveUpClaim(_ place: Place) {
-        guard state.events[place]?.status.isAside ?? true else { return }
-        if let lanes = claimants.removeValue(forKey: place) { dirty += lanes.sorted { Lane.isBefore($0, $1) } }
+        if let lanes = claimants.removeValue(forKey: place) { dirty += lanes.sorted(by: Lane.isBefore) }
         // What is done claims nothing, and is forgotten now and then.
         if claims.count > 1000 + 2 * state.events.count { claims = claims.filter { state.events[$0.value] != nil } }
     }
@@ -286,7 +282,7 @@ struct GroupMachine: Sendable {
     }
 
     private mutating func release(_ place: Place) {
-        guard let lane = busyLanes.removeValue(forKey: place) else { return }
+        guard let lane = state.events[place]?.facts.lane, busy[lane] == place else { return }
         busy[lane] = nil
         dirty.append(lane)
     }
@@ -316,6 +312,10 @@ struct GroupMachine: Sendable {
     private mutating func begin(_ attempt: Attempt, at now: Timestamp, _ actions: inout [GroupAction]) {
         let limit = rules.downstreams[rules.routes[attempt.route].downstream].timeout.wholeMilliseconds
         timeouts.insert(attempt, at: now.advanced(byMilliseconds: limit))
+        // Most attempts have ended long before their time is over.
+        if timeouts.elementsCount > 1000 + 4 * flights.count {
+            timeouts.removeAll { [flights] in flights[$0.place]?.attempt.token != $0.token }
+        }
         actions.append(.begin(attempt))
     }
 }

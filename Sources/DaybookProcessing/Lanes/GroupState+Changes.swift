@@ -4,12 +4,13 @@
 internal import DaybookModel
 
 extension GroupState {
-    /// Applies what one page of the journal says. Returns the lanes that changed.
+    /// Applies what one page of the journal says. Returns what changed, in the order of its entries: the lanes, and the events
+    /// where entries are about single ones.
     ///
     /// Entries of an epoch that is over do nothing. Throws where the journal cannot be one about this log; the state is then of
     /// no further use.
-    mutating func apply(_ page: JournalPage) throws(FoldError) -> Set<Lane> {
-        var changed: Set<Lane> = []
+    mutating func apply(_ page: JournalPage) throws(FoldError) -> [Changed] {
+        var changed: [Changed] = []
         let isOpening = page.entries.first == .opened
         guard isOpening ? page.epoch > epoch : page.epoch == epoch else { return [] }
         epoch = page.epoch
@@ -19,7 +20,7 @@ extension GroupState {
     }
 
     private mutating func apply(
-        _ entry: JournalEntry, at time: Timestamp, _ changed: inout Set<Lane>
+        _ entry: JournalEntry, at time: Timestamp, _ changed: inout [Changed]
     ) throws(FoldError) {
         switch entry {
         case .opened: wasClosed = false
@@ -32,31 +33,47 @@ extension GroupState {
             partitions.append(
                 PartitionProgress(topicPartition: topicPartition, next: from, done: OffsetRanges(floor: from)))
         case .succeeded(let partition, let offsets):
-            var offset = offsets.lowerBound
-            while offset < offsets.upperBound {
-                let place = Place(partition, offset)
-                changed.insert(
-                    try apply(.succeeded(attempts: 1, reference: nil, isAdopted: false), to: place, at: time))
-                offset = offset.advanced(by: 1)
+            guard partitions.indices.contains(Int(partition)) else { throw .unknownPartition(partition) }
+            for number in offsets.lowerBound.rawValue..<offsets.upperBound.rawValue {
+                let place = Place(partition, Offset(number))
+                changed.append(Changed(lane: try succeedPlainly(place), place: place))
             }
-        case .changed(let place, let change): changed.insert(try apply(change, to: place, at: time))
+            partitions[Int(partition)].done.insert(offsets)
+        case .changed(let place, let change):
+            changed.append(Changed(lane: try apply(change, to: place, at: time), place: place))
         case .redriven(let id, _, _, let places):
             guard redrives.insert(id).inserted else { return }
-            for place in places { changed.insert(try redrive(place)) }
+            for place in places { changed.append(Changed(lane: try redrive(place), place: place)) }
         case .lane(let lane, let isHeld, let by, let note):
             lanes[lane, default: LaneState()].isHeld = isHeld
             holds[lane] = isHeld ? LaneHold(by: by, note: note, since: time) : nil
             dropIfEmpty(lane)
-            changed.insert(lane)
+            changed.append(Changed(lane: lane, place: nil))
         case .stopped(let reason): stop = reason
         case .resumed:
             stop = nil
             deadInARow = 0
-            changed.formUnion(lanes.keys)
+            changed += lanes.keys.sorted(by: Lane.isBefore).map { Changed(lane: $0, place: nil) }
         }
     }
 
     // MARK: one event
+
+    /// An event succeeded at once, as nearly all do. Its offset is done when its range is.
+    private mutating func succeedPlainly(_ place: Place) throws(FoldError) -> Lane {
+        guard let event = events.removeValue(forKey: place) else { throw .unknownEvent(place) }
+        if event.status.isAside { throw .impossible(place, "changes although it was set aside") }
+        counts.succeeded += 1
+        deadInARow = 0
+        effects.insert(event.facts.effect, EffectIndex.Entry(digest: event.facts.digest, place: place))
+        settle(event)
+        let lane = event.facts.lane
+        if let index = lanes.index(forKey: lane) {
+            lanes.values[index].open.removeInOrder(place.offset)
+            if lanes.values[index].isEmpty { lanes.remove(at: index) }
+        }
+        return lane
+    }
 
     private mutating func apply(
         _ change: EventChange, to place: Place, at time: Timestamp
@@ -174,6 +191,13 @@ extension GroupState {
 
     private mutating func dropIfEmpty(_ lane: Lane) {
         if lanes[lane]?.isEmpty == true { lanes[lane] = nil }
+    }
+
+    /// What an entry changed.
+    struct Changed {
+        let lane: Lane
+        /// The event; nil where the entry is about the lane.
+        let place: Place?
     }
 
     // MARK: what was set aside

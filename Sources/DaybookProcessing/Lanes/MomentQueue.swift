@@ -8,6 +8,16 @@ struct MomentQueue<Element: Sendable>: Sendable {
     private var heap: [(moment: Timestamp, number: UInt64, element: Element)] = []
     private var count: UInt64 = 0
 
+    /// How many there are.
+    var elementsCount: Int { heap.count }
+
+    /// Forgets elements. O(elements), and their sorting where they did not come in order.
+    mutating func removeAll(where isOver: (Element) -> Bool) {
+        heap.removeAll { isOver($0.element) }
+        // What is sorted is a heap.
+        heap.sort { ($0.moment, $0.number) < ($1.moment, $1.number) }
+    }
+
     /// The earliest moment. O(1).
     var first: Timestamp? { heap.first?.moment }
 

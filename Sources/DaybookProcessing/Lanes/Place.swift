@@ -13,6 +13,11 @@ struct Place: Hashable, Comparable, Sendable {
         self.offset = offset
     }
 
+    /// One number is enough: offsets of 2⁴⁸ and more may meet others, and are told apart all the same.
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(UInt64(bitPattern: offset.rawValue) ^ UInt64(UInt32(bitPattern: partition)) << 48)
+    }
+
     static func < (a: Place, b: Place) -> Bool { (a.partition, a.offset) < (b.partition, b.offset) }
 }
 
@@ -24,13 +29,27 @@ struct Lane: Hashable, Sendable {
         case none(Offset)
     }
 
-    var partition: Int32
-    var key: Key
+    let partition: Int32
+    let key: Key
+    /// Of the key: it is looked for more often than its bytes should be gone through.
+    private let keyHash: UInt64
 
     init(_ place: Place, key: [UInt8]?) {
         partition = place.partition
-        self.key = key.map { .bytes($0) } ?? .none(place.offset)
+        if let key {
+            self.key = .bytes(key)
+            keyHash = XXH64.hash(key)
+        } else {
+            self.key = .none(place.offset)
+            keyHash = UInt64(bitPattern: place.offset.rawValue)
+        }
     }
+
+    static func == (a: Lane, b: Lane) -> Bool {
+        a.keyHash == b.keyHash && a.partition == b.partition && a.key == b.key
+    }
+
+    func hash(into hasher: inout Hasher) { hasher.combine(keyHash &+ UInt64(UInt32(bitPattern: partition))) }
 }
 
 /// An event's place for whoever asks from outside.

@@ -53,7 +53,7 @@ public struct StoredGroup: Sendable {
         let contents = try await JournalContents(journal, of: daybook)
         var state = try contents.state(effectsCapacity: 1)
         let configuration = ProcessorConfiguration(group: name, topics: [])
-        let reading = RecordsAgain(daybook, configuration, [])
+        var reading = RecordsAgain(daybook, configuration, [])
         for page in contents.pages { try await reading.apply(page, to: &state) }
         self.name = name
         self.daybook = daybook
@@ -100,14 +100,14 @@ public struct StoredGroup: Sendable {
     private func receive(_ key: [UInt8], _ partition: Int32, _ state: inout GroupState) async throws {
         let topicPartition = state.partitions[Int(partition)].topicPartition
         var next = state.partitions[Int(partition)].next
-        let configuration = ProcessorConfiguration(group: name, topics: [])
+        var reader = EventReader(ProcessorConfiguration(group: name, topics: []), [])
         while next < (try await daybook.offsets(topicPartition).lastStableOffset) {
             let result = try await daybook.read(topicPartition, from: next)
             for batch in result.batches {
                 try batch.forEach { view in
                     guard view.offset >= next, Self.isEqual(view.key, key) else { return }
                     let place = Place(partition, view.offset)
-                    _ = state.receive(place, ReadEvent(view.record(), at: place, configuration, []).facts)
+                    _ = state.receive(place, reader.read(view, at: place).facts)
                 }
             }
             if result.nextOffset == next { break }

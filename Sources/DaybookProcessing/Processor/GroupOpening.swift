@@ -23,7 +23,7 @@ struct OpenedGroup: Sendable {
         journal = try await daybook.journal(configuration.group)
         let contents = try await JournalContents(journal, of: daybook)
         var state = try contents.state(effectsCapacity: configuration.rememberedEffects)
-        let reading = RecordsAgain(daybook, configuration, routes)
+        var reading = RecordsAgain(daybook, configuration, routes)
         for page in contents.pages { try await reading.apply(page, to: &state) }
         let (lastLife, wasClosed) = (state.lastTime, state.wasClosed)
 
@@ -73,17 +73,15 @@ struct OpenedGroup: Sendable {
 /// Receives again the records that a journal's pages are about, as far as each page needs them. Without routes for whoever only
 /// looks: the effects of events are then told apart by their names.
 struct RecordsAgain {
-    let daybook: Daybook
-    let configuration: ProcessorConfiguration
-    let routes: [Route]
+    private let daybook: Daybook
+    private var reader: EventReader
 
     init(_ daybook: Daybook, _ configuration: ProcessorConfiguration, _ routes: [Route]) {
         self.daybook = daybook
-        self.configuration = configuration
-        self.routes = routes
+        reader = EventReader(configuration, routes)
     }
 
-    func apply(_ page: JournalPage, to state: inout GroupState) async throws {
+    mutating func apply(_ page: JournalPage, to state: inout GroupState) async throws {
         var ends: [Int32: Offset] = [:]
         for entry in page.entries {
             switch entry {
@@ -102,7 +100,7 @@ struct RecordsAgain {
         }
     }
 
-    private func receive(_ partition: Int32, upTo end: Offset, _ state: inout GroupState) async throws {
+    private mutating func receive(_ partition: Int32, upTo end: Offset, _ state: inout GroupState) async throws {
         guard state.partitions.indices.contains(Int(partition)) else {
             throw ProcessingError(.damagedJournal, "The group's journal names no partition \(partition)")
         }
@@ -123,7 +121,7 @@ struct RecordsAgain {
                     guard view.offset >= next else { return }
                     state.receiveNothing(partition, before: view.offset)
                     let place = Place(partition, view.offset)
-                    _ = state.receive(place, ReadEvent(view.record(), at: place, configuration, routes).facts)
+                    _ = state.receive(place, reader.read(view, at: place).facts)
                 }
             }
             state.receiveNothing(partition, before: result.nextOffset)

@@ -23,6 +23,7 @@ extension GroupWorker {
                     throw error
                 }
                 try machine.apply(page)
+                observe(page)
                 forgetRecords(of: page)
                 entriesSinceSnapshot += page.entries.count
                 for waiter in waiters { waiter.resume() }
@@ -59,7 +60,7 @@ extension GroupWorker {
             switch entry {
             case .succeeded(let partition, let offsets):
                 for number in offsets.lowerBound.rawValue..<offsets.upperBound.rawValue {
-                    forget(Place(partition, Offset(number)))
+                    forgetDone(Place(partition, Offset(number)))
                 }
             case .changed(let place, _): forget(place)
             default: break

@@ -30,8 +30,10 @@ actor GroupWorker {
     var isCommitDue = false
     var committed: [TopicPartition: Offset] = [:]
 
-    private var tasks: [UInt64: Task<Void, Never>] = [:]
-    private var consumer: Consumer?
+    private var runner: AttemptRunner?
+    /// Attempts that are about to be begun together.
+    private var calls: [AttemptCall] = []
+    private var reader: EventReader
     private var roomWaiter: CheckedContinuation<Void, Never>?
     private var endWaiter: CheckedContinuation<Void, Never>?
     private var wakeAt: Timestamp?
@@ -50,6 +52,7 @@ actor GroupWorker {
         machine = group.machine
         journalNext = group.journalNext
         entriesSinceSnapshot = group.entriesCount
+        reader = EventReader(group.configuration, group.routes)
         opened = group.machine.opened
         openedElapsed = group.openedElapsed
     }
@@ -76,8 +79,15 @@ actor GroupWorker {
             for partition in state.partitions {
                 try await consumer.seek(partition.topicPartition, to: .offset(partition.next))
             }
-            self.consumer = consumer
-            let intake = spawn { await self.takeIn(consumer) }
+            let elapsed = { @Sendable [daybook] in daybook.elapsed }
+            runner = AttemptRunner(
+                routes, scope: configuration.attemptScope, on: daybook.taskExecutor,
+                elapsed: configuration.observer == nil ? nil : elapsed
+            ) { [weak self] in
+                guard let self else { return }
+                _ = Task(executorPreference: self.daybook.taskExecutor) { await self.takeEnds() }
+            }
+            let intake = spawn { [reader, numbers = state.numbers] in await self.takeIn(consumer, reader, numbers) }
             pump()
             await withCheckedContinuation {
                 endWaiter = $0; resumeIfEnded()
@@ -85,8 +95,7 @@ actor GroupWorker {
             await consumer.close()
             await intake.value
         }
-        for task in tasks.values { task.cancel() }
-        for task in tasks.values { await task.value }
+        runner?.cancelAll()
         if let failure { throw failure }
         try await finish()
     }
@@ -119,24 +128,35 @@ actor GroupWorker {
 
     // MARK: records
 
-    private func takeIn(_ consumer: Consumer) async {
+    /// Reads beside the actor: while it decides about the last events, the next ones are made out of their records.
+    private nonisolated func takeIn(
+        _ consumer: Consumer, _ reader: EventReader, _ numbers: [TopicPartition: Int32]
+    ) async {
+        var reader = reader
         do {
-            while !isStopping, failure == nil {
-                await waitForRoom()
-                if isStopping || failure != nil { return }
-                let batches = try await consumer.poll(
-                    max: min(500, configuration.maximumOpenEvents - machine.openCount), timeout: .seconds(3600))
-                for batch in batches { try receive(batch) }
-                pump()
+            while let room = await waitForRoom() {
+                var read: [ReadBatch] = []
+                for batch in try await consumer.poll(max: min(Self.readAtOnce, room), timeout: .seconds(3600)) {
+                    guard let number = numbers[batch.topicPartition] else { continue }
+                    read.append(try reader.read(batch, partition: number))
+                }
+                await receive(read)
             }
         } catch {
-            if !isStopping { fail(error) }
+            await intakeEnded(error)
         }
     }
 
-    private func waitForRoom() async {
-        if hasRoom || isStopping { return }
-        await withCheckedContinuation { roomWaiter = $0 }
+    private static let readAtOnce = 1000
+
+    private func intakeEnded(_ error: any Error) {
+        if !isStopping { fail(error) }
+    }
+
+    /// Waits until events may come; says how many, or nil when there are to be no more.
+    private func waitForRoom() async -> Int? {
+        if !hasRoom, !isStopping, failure == nil { await withCheckedContinuation { roomWaiter = $0 } }
+        return isStopping || failure != nil ? nil : max(1, configuration.maximumOpenEvents - machine.openCount)
     }
 
     private var hasRoom: Bool {
@@ -144,18 +164,19 @@ actor GroupWorker {
             && cacheSize < configuration.maximumOpenBytes.rawValue
     }
 
-    private func receive(_ batch: ConsumedBatch) throws {
-        guard let number = machine.state.numbers[batch.topicPartition] else { return }
-        if batch.gap == nil {
-            for record in try batch.records() {
-                machine.receiveNothing(number, before: record.offset)
-                let place = Place(number, record.offset)
-                let read = ReadEvent(record.record, at: place, configuration, routes)
-                let received = machine.receive(place, read.facts, route: read.route)
-                if received != .done, machine.routes[place] != nil { keep(read, at: place) }
+    private func receive(_ batches: [ReadBatch]) {
+        for batch in batches {
+            for (place, read) in batch.events {
+                machine.receiveNothing(batch.partition, before: place.offset)
+                switch machine.receive(place, read.facts, route: read.route) {
+                case .new: keep(read, at: place)
+                case .known: if machine.routes[place] != nil { keep(read, at: place) }
+                case .done: break
+                }
             }
+            machine.receiveNothing(batch.partition, before: batch.nextOffset)
         }
-        machine.receiveNothing(number, before: batch.nextOffset)
+        pump()
     }
 
     private func keep(_ read: ReadEvent, at place: Place) {
@@ -164,7 +185,10 @@ actor GroupWorker {
 
     /// Forgets the record of an event that is done or set aside.
     func forget(_ place: Place) {
-        guard machine.state.events[place]?.status.isAside ?? true else { return }
+        if machine.state.events[place]?.status.isAside ?? true { forgetDone(place) }
+    }
+
+    func forgetDone(_ place: Place) {
         cacheSize -= cache.removeValue(forKey: place)?.size ?? 0
     }
 
@@ -173,14 +197,13 @@ actor GroupWorker {
         let topicPartition = machine.state.partitions[Int(place.partition)].topicPartition
         do {
             let result = try await daybook.read(topicPartition, from: place.offset, maxBytes: .bytes(1))
-            var found: Record?
+            var found: ReadEvent?
             for batch in result.batches {
-                try batch.forEach { if $0.offset == place.offset { found = $0.record() } }
+                try batch.forEach { if $0.offset == place.offset { found = reader.read($0, at: place) } }
             }
             if let found {
-                let read = ReadEvent(found, at: place, configuration, routes)
-                keep(read, at: place)
-                machine.loaded(place, route: read.route)
+                keep(found, at: place)
+                machine.loaded(place, route: found.route)
             } else {
                 let note = FailureNote(type: "Retention", text: "the record is not in the log any more")
                 entries += machine.lost(place, note)
@@ -195,14 +218,21 @@ actor GroupWorker {
 
     /// Does what the machine decides, until it has nothing to decide.
     func pump() {
-        guard failure == nil else { return resumeIfEnded() }
+        // Before `run` nobody is there to make attempts.
+        guard failure == nil, runner != nil else { return resumeIfEnded() }
         for action in machine.decide(at: now) {
             switch action {
             case .journal(let entry): entries.append(entry)
             case .begin(let attempt): begin(attempt)
-            case .cancel(let attempt): tasks.removeValue(forKey: attempt.token)?.cancel()
+            case .cancel(let attempt):
+                runner?.cancel(attempt.token)
+                observeTimeout(attempt)
             case .load(let place): _ = spawn { await self.load(place) }
             }
+        }
+        if !calls.isEmpty {
+            runner?.begin(calls)
+            calls = []
         }
         write()
         if hasRoom, let waiter = roomWaiter {
@@ -229,45 +259,23 @@ actor GroupWorker {
     }
 
     private func begin(_ attempt: Attempt) {
-        guard let read = cache[attempt.place], let event = read.event else {
+        guard let read = cache[attempt.place], read.event != nil else {
             preconditionFailure("an attempt begins when its record has been read")
         }
         let partition = machine.state.partitions[Int(attempt.place.partition)].topicPartition
         let context = EventContext(
             group: configuration.group, place: EventPlace(partition, attempt.place.offset), effectKey: read.effectKey,
-            attempt: attempt.number, isInDoubt: attempt.isInDoubt, time: now)
-        let route = routes[attempt.route]
-        tasks[attempt.token] = spawn {
-            let outcome = await route.outcome(event, context, isProbe: attempt.isProbe)
-            await self.ended(attempt, outcome)
-        }
+            attempt: attempt.number, isInDoubt: attempt.isInDoubt, isProbe: attempt.isProbe, time: attempt.started)
+        calls.append(AttemptCall(attempt: attempt, read: read, context: context))
     }
 
-    private func ended(_ attempt: Attempt, _ outcome: AttemptOutcome) {
-        tasks[attempt.token] = nil
-        guard failure == nil else { return }
-        entries += machine.ended(attempt, outcome, at: now)
+    private func takeEnds() {
+        guard failure == nil, let runner else { return }
+        let now = now
+        for end in runner.takeEnds() {
+            if configuration.observer != nil { observe(end) }
+            entries += machine.ended(end.attempt, end.outcome, at: now)
+        }
         pump()
-    }
-}
-
-extension Route {
-    /// Calls the handler or the probe, and says how that ended.
-    func outcome(_ event: Event, _ context: EventContext, isProbe: Bool) async -> AttemptOutcome {
-        do {
-            if isProbe, let probe = effect.probe {
-                switch try await probe(event, context) {
-                case .found(let reference): return .found(reference: reference)
-                case .absent: return .absent
-                }
-            }
-            switch try await handler(event, context) {
-            case .done(let reference): return .succeeded(reference: reference, isAdopted: false)
-            case .alreadyDone(let reference): return .succeeded(reference: reference, isAdopted: true)
-            }
-        } catch {
-            if isProbe { return .unanswered(FailureNote(error)) }
-            return .failed(classifier.kind(of: error, effect.rule), FailureNote(error))
-        }
     }
 }

@@ -77,10 +77,15 @@ extension GroupWorker {
         let places = try (places ?? deadLetters.map(\.place)).map { try numbered($0) }
         let entry: JournalEntry?
         do throws(OperationError) { entry = try machine.redrive(id: id, places, by: by, note: note) } catch {
+            observeRedrive(places.count, .refused)
             throw named(error)
         }
-        guard let entry else { return false }
+        guard let entry else {
+            observeRedrive(places.count, .repeated)
+            return false
+        }
         try await writeDurably(entry)
+        observeRedrive(places.count, .done)
         return true
     }
 

@@ -31,6 +31,7 @@ public final class Processor: Service, Sendable {
     private struct State {
         var worker: GroupWorker?
         var hasRun = false
+        var failure: (any Error)?
         var isStopped = false
     }
     private let state = Mutex(State())
@@ -64,7 +65,8 @@ public final class Processor: Service, Sendable {
     /// Takes the group over and handles its events until it is stopped, by its service group or by ``stop()``, or something
     /// fails.
     ///
-    /// After a stop, what was under way has ended and is durable. Throws `ProcessingError` with `.fenced` when another
+    /// After a stop, what was under way has ended and is durable. After a failure it is cancelled and not waited for: its outcome
+    /// would not count. Throws `ProcessingError` with `.fenced` when another
     /// processor has taken the group over, `.diverged` or `.damagedJournal` where log and journal do not belong together,
     /// `.notRunning` for a second run; and `DaybookError` when the disk has failed.
     public func run() async throws {
@@ -73,7 +75,19 @@ public final class Processor: Service, Sendable {
             return !state.hasRun
         }
         guard isFirst else { throw ProcessingError(.notRunning, "A processor runs once; make another one") }
+        do {
+            try await work()
+            configuration.observer?.didEnd(configuration.group, nil)
+        } catch {
+            state.withLock { $0.failure = error }
+            configuration.observer?.didEnd(configuration.group, error)
+            throw error
+        }
+    }
+
+    private func work() async throws {
         let worker = GroupWorker(try await OpenedGroup(daybook, configuration, routes))
+        configuration.observer?.didTakeOver(configuration.group)
         let isStopped = state.withLock { state in
             state.worker = worker
             return state.isStopped
@@ -98,6 +112,12 @@ public final class Processor: Service, Sendable {
         }
         if let worker { Task(executorPreference: daybook.taskExecutor) { await worker.stop() } }
     }
+
+    /// What `run` has thrown; nil while the processor is at work, and when it has ended as it was told to.
+    public var failure: (any Error)? { state.withLock { $0.failure } }
+
+    /// The name of the group.
+    public var group: String { configuration.group }
 
     /// The worker; throws `.notRunning` before the group has been taken over.
     func worker() throws(ProcessingError) -> GroupWorker {

@@ -30,6 +30,11 @@ public struct ProcessorConfiguration: Sendable {
     /// Seed of the jitter of retries.
     public var seed: UInt64 = 0
 
+    /// Hears what the processor does: for metrics and logs.
+    public var observer: (any ProcessingObserver)?
+    /// Runs around each call of a handler or a probe: for traces.
+    public var attemptScope: (any AttemptScope)?
+
     /// Told before and after each append of the group's journal: where tests end a process, by throwing.
     var onJournal: (@Sendable (JournalMoment) throws -> Void)?
 

@@ -16,6 +16,8 @@ public struct EventContext: Sendable {
     public let attempt: Int
     /// An earlier attempt may have had the effect.
     public let isInDoubt: Bool
+    /// The target is asked whether an earlier attempt had its effect: the call is the probe's, not the handler's.
+    public let isProbe: Bool
     /// Now, by the clock of the daybook.
     public let time: Timestamp
 }

@@ -19,12 +19,17 @@ public struct EventPublisher: Sendable {
     private let producer: Producer
     private let rules: [PublishRule]
     private let rejectTopic: String?
+    private let observer: (any ProcessingObserver)?
 
     /// Rules are tried in the order given; the first that is for an event decides. `rejects` is the topic in which rejected
     /// events are kept; without one they are thrown back at whoever publishes.
     ///
     /// Topics must exist when an event is published; what a missing one does is the producer's error.
-    public init(_ rules: [PublishRule], rejects rejectTopic: String? = nil, by producer: Producer) {
+    public init(
+        _ rules: [PublishRule], rejects rejectTopic: String? = nil, by producer: Producer,
+        observer: (any ProcessingObserver)? = nil
+    ) {
+        self.observer = observer
         self.producer = producer
         self.rules = rules
         self.rejectTopic = rejectTopic
@@ -41,13 +46,18 @@ public struct EventPublisher: Sendable {
         let rejection: Rejection
         switch decide(event) {
         case .success(let (topic, record)):
-            do { return .published(try await producer.send(record, to: topic)) } catch let error as DaybookError
+            do {
+                let receipt = try await producer.send(record, to: topic)
+                observer?.didPublish(PublishObservation(topic: topic, type: event.type, rejection: nil))
+                return .published(receipt)
+            } catch let error as DaybookError
                 where error.code == .recordTooLarge
             {
                 rejection = Rejection(.unwritable, [error.message])
             }
         case .failure(let found): rejection = found
         }
+        observer?.didPublish(PublishObservation(topic: nil, type: event.type, rejection: rejection))
         guard let rejectTopic else { throw rejection }
         let record = try RejectedEvent(event, rejection).record()
         return .rejected(rejection, try await producer.send(record, to: rejectTopic))
