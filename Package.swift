@@ -17,6 +17,7 @@ let package = Package(
         .library(name: "Daybook", targets: ["Daybook"]),
         .library(name: "DaybookMonitoring", targets: ["DaybookMonitoring"]),
         .library(name: "DaybookProcessing", targets: ["DaybookProcessing"]),
+        .library(name: "DaybookProcessingServices", targets: ["DaybookProcessingServices"]),
         .library(name: "DaybookSchema", targets: ["DaybookSchema"]),
         .library(name: "DaybookServices", targets: ["DaybookServices"]),
         .library(name: "DaybookTesting", targets: ["DaybookTesting"]),
@@ -73,6 +74,11 @@ let package = Package(
         .target(
             name: "DaybookProcessing",
             dependencies: ["Daybook", "DaybookModel", "DaybookRecords", "DaybookSchema", lifecycle]),
+        // What `DaybookServices` is to the log, for handlers: metrics, logs, spans, health. Apart, so that who wants one without the
+        // other compiles neither the other nor its libraries.
+        .target(
+            name: "DaybookProcessingServices",
+            dependencies: ["Daybook", "DaybookProcessing", "DaybookServices", lifecycle, logging, metrics, tracing]),
         .target(
             name: "DaybookTesting",
             dependencies: [
@@ -125,6 +131,15 @@ let package = Package(
             dependencies: [
                 "Daybook", "DaybookServices", "DaybookTesting", lifecycle, logging, metrics, tracing,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
+                .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
+            ]),
+        .testTarget(
+            name: "DaybookProcessingServicesTests",
+            dependencies: [
+                "Daybook", "DaybookProcessing", "DaybookProcessingServices", "DaybookServices", "DaybookTesting",
+                lifecycle,
+                logging, metrics, tracing,
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
                 .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
             ]),

@@ -17,6 +17,7 @@ import Testing
         ("OperatingOffsets", "DaybookTests/DocumentationSamples"),
         ("ExactlyOnce", "DaybookTests/Transactions/TransactionSamples"),
         ("ConsumingWithGroups", "DaybookTests/GroupSamples"), ("ChoosingDurability", "DaybookTests/DurabilitySamples"),
+        ("ProcessingEvents", "DaybookProcessingServicesTests/ProcessingSamples"),
     ])
     func `The Swift code of a document is the code that is compiled and run here`(
         document: String, source: String

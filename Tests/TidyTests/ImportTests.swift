@@ -25,6 +25,11 @@ struct ImportTests {
             "Daybook", "DaybookModel", "DaybookRecords", "DaybookSchema", "FoundationEssentials", "ServiceLifecycle",
             "Synchronization",
         ],
+        "DaybookProcessingServices": [
+            "Daybook", "DaybookProcessing", "DaybookServices", "Logging", "Metrics", "ServiceLifecycle",
+            "Synchronization",
+            "Tracing",
+        ],
         "DaybookScenario": ["Daybook", "DaybookProcessing", "Synchronization"],
         "IngestionExample": cLibrary.union([
             "Daybook", "DaybookServices", "Dispatch", "Logging", "ServiceLifecycle", "UnixSignals",

@@ -115,7 +115,9 @@ public struct StepObservation: Sendable {
 
 /// Somebody has asked for dead letters to be worked through again.
 public struct RedriveObservation: Sendable, Hashable {
+    /// What became of the request.
     public enum Result: String, Sendable, Hashable, CaseIterable {
+        /// They are being worked through.
         case done
         /// That decision had been carried out before: nothing was to be done.
         case repeated

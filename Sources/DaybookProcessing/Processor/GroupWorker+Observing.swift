@@ -1,4 +1,5 @@
-// What a group tells its observer. Nothing of it is made while there is none.
+// What a group tells its observer. Nothing of it is made while there is none. What observers can hear is `ProcessingObserver`'s
+// business.
 
 internal import Daybook
 internal import DaybookModel
