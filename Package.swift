@@ -152,7 +152,8 @@ let package = Package(
         .testTarget(
             name: "DaybookCLITests",
             dependencies: [
-                "Daybook", "DaybookCLI", "DaybookModel", "DaybookRecords", "DaybookTesting", "DaybookText", system,
+                "Daybook", "DaybookCLI", "DaybookModel", "DaybookProcessing", "DaybookRecords", "DaybookTesting",
+                "DaybookText", system,
             ]),
         .testTarget(
             name: "DaybookTestingTests", dependencies: ["DaybookFiles", "DaybookModel", "DaybookTesting", system]),

@@ -154,7 +154,8 @@ public struct DaybookError: Error, Sendable, CustomStringConvertible {
         return divergence.startOffset
     }
 
-    init(
+    /// For the engine, and for the layers that add commands to it.
+    package init(
         _ code: Code, _ message: String, topicPartition: TopicPartition? = nil, offset: Offset? = nil,
         cause: (any Error)? = nil
     ) {

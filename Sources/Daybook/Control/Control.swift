@@ -18,6 +18,9 @@ public final class Control: Sendable {
     private struct State {
         weak var daybook: Daybook?
         var handlers: [String: Handler] = [:]
+        /// Which of those were put in place by `takeOver`, and by which call.
+        var owners: [String: Int] = [:]
+        var takenOverCount = 0
         var server: ControlServer?
         /// Verbs at work for other processes, by the order in which they began.
         var atWork: [Int: String] = [:]
@@ -58,6 +61,39 @@ public final class Control: Sendable {
 
     /// Forgets the handler of a verb. Requests under way go on.
     public func stopHandling(_ verb: String) { state.withLock { $0.handlers[verb] = nil } }
+
+    /// A handler that `takeOver` has put in place.
+    package struct Registration: Sendable {
+        fileprivate let verb: String
+        fileprivate let number: Int
+    }
+
+    /// As `handle`, but in the place of whoever handles the verb now: for layers above of whose parts the last one counts.
+    package func takeOver(_ verb: String, _ handler: @escaping Handler) -> Registration {
+        let (registration, old) = state.withLock { state in
+            state.takenOverCount += 1
+            let registration = Registration(verb: verb, number: state.takenOverCount)
+            if state.isClosed { return (registration, nil as Handler?) }
+            state.owners[verb] = registration.number
+            return (registration, state.handlers.updateValue(handler, forKey: verb))
+        }
+        // What it held goes outside of the lock.
+        withExtendedLifetime(old) {}
+        return registration
+    }
+
+    /// Forgets that handler, unless somebody has taken the verb over since. Requests under way go on.
+    package func release(_ registration: Registration) {
+        let old = state.withLock { state -> Handler? in
+            guard state.owners[registration.verb] == registration.number else { return nil }
+            state.owners[registration.verb] = nil
+            return state.handlers.removeValue(forKey: registration.verb)
+        }
+        withExtendedLifetime(old) {}
+    }
+
+    /// Whether somebody carries out requests with that verb.
+    package func isHandled(_ verb: String) -> Bool { state.withLock { $0.handlers[verb] != nil } }
 
     /// The verbs of the requests that are being carried out for other processes, first come first.
     public var verbsAtWork: [String] {

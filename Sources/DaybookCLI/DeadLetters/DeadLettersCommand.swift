@@ -10,7 +10,10 @@ struct DeadLettersCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dead-letters",
         abstract: "List, show and decide about events that a processing group has set aside.",
-        subcommands: [DeadLettersList.self, DeadLettersShow.self])
+        subcommands: [
+            DeadLettersList.self, DeadLettersShow.self, DeadLettersRedrive.self, DeadLettersSkip.self,
+            DeadLettersReplace.self,
+        ])
 }
 
 /// `dead-letters list`.

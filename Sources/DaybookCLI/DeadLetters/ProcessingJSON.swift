@@ -85,6 +85,7 @@ extension EventStep {
             "dead-lettered (\(reason.word)) after \(counted(attempts, "attempt"))\(error(note))"
         case .parked(let offset): "parked behind offset \(offset)"
         case .redriven(let id, let by, let note): "redriven by \(by), id \(id): \(note)"
+        case .hastened(let by, let note): "due now, said \(by): \(note)"
         }
     }
 }
@@ -96,6 +97,7 @@ extension SkipReason {
         case .duplicate(let offset, _): "its effect had happened, by the event at offset \(offset)"
         case .stale: "a later revision was done"
         case .decided(let by, let note): "\(by) decided so: \(note)"
+        case .replaced(let offset, let by, let note): "\(by) has replaced it by the event at offset \(offset): \(note)"
         }
     }
 }

@@ -11,7 +11,9 @@ struct LanesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lanes",
         abstract: "List, show and decide about the keys of a processing group that do not get on.",
-        subcommands: [LanesList.self, LanesShow.self])
+        subcommands: [
+            LanesList.self, LanesShow.self, LanesHold.self, LanesRelease.self, LanesRetry.self, LanesResume.self,
+        ])
 }
 
 /// `lanes list`.

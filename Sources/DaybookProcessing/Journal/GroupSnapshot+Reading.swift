@@ -10,6 +10,8 @@ extension GroupSnapshot {
         var state = GroupState(effectsCapacity: effectsCapacity)
         state.epoch = try reader.signed()
         state.lastTime = try reader.moment()
+        // Processes write snapshots.
+        state.lastLife = state.lastTime
         state.wasClosed = try reader.byte() == 1
         state.stop = try reader.optional { r throws(JournalBytesError) in
             let raw = try r.byte()
@@ -62,6 +64,22 @@ extension GroupSnapshot {
         for _ in 0..<(try reader.integer()) {
             let place = try reader.place()
             state.deadSince[place] = try reader.moment()
+        }
+        for _ in 0..<(try reader.integer()) {
+            let place = try reader.place()
+            state.replacements[place] = try reader.offset()
+        }
+        // The lists were made without knowing who stands in whose place.
+        for place in state.replacements.keys {
+            guard let event = state.events[place] else { continue }
+            let list: WritableKeyPath<LaneState, [Offset]>
+            switch event.status {
+            case .dead: continue
+            case .parked: list = \.parked
+            default: list = \.open
+            }
+            state.lanes[event.facts.lane]?[keyPath: list].removeInOrder(place.offset)
+            state.insert(place, into: list, of: event.facts.lane)
         }
         for _ in 0..<(try reader.integer()) {
             let lane = try reader.lane()

@@ -98,6 +98,11 @@ enum GroupSnapshot {
             writer.place(place)
             writer.signed(moment.rawValue)
         }
+        writer.number(state.replacements.count)
+        for (place, offset) in state.replacements {
+            writer.place(place)
+            writer.number(UInt64(offset.rawValue))
+        }
         writer.number(state.holds.count)
         for (lane, hold) in state.holds {
             writer.lane(lane)
@@ -109,7 +114,8 @@ enum GroupSnapshot {
 
     /// Whether receiving the event again gives the same.
     private static func isSaidAgain(_ place: Place, _ event: OpenEvent, _ state: GroupState) -> Bool {
-        event == OpenEvent(event.facts) && !state.partitions[Int(place.partition)].done.contains(place.offset)
+        event == OpenEvent(event.facts) && state.replacements[place] == nil
+            && !state.partitions[Int(place.partition)].done.contains(place.offset)
     }
 
     private static func write(_ event: OpenEvent, to writer: inout JournalWriter) {

@@ -21,6 +21,10 @@ enum JournalEntry: Hashable, Sendable {
     /// The group takes up no event any more, until it is resumed.
     case stopped(StopReason)
     case resumed(by: String, note: String)
+    /// What the event waits for is due now.
+    case hastened(Place, by: String, note: String)
+    /// The first entry of a page that was written while no process had the group: it is no sign of life of one.
+    case byHand
 }
 
 /// Why a group has stopped.

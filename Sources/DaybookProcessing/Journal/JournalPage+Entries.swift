@@ -41,6 +41,11 @@ extension JournalWriter {
         case .resumed(let by, let note):
             byte(10)
             for text in [by, note] { self.text(text) }
+        case .hastened(let place, let by, let note):
+            byte(11)
+            self.place(place)
+            for text in [by, note] { self.text(text) }
+        case .byHand: byte(12)
         }
     }
 
@@ -114,6 +119,10 @@ extension JournalWriter {
         case .decided(let by, let note):
             byte(4)
             for text in [by, note] { self.text(text) }
+        case .replaced(let offset, let by, let note):
+            byte(5)
+            number(UInt64(offset.rawValue))
+            for text in [by, note] { self.text(text) }
         }
     }
 }
@@ -150,6 +159,8 @@ extension JournalReader {
             guard let reason = StopReason(rawValue: raw) else { throw .unknownTag(raw) }
             return .stopped(reason)
         case 10: return .resumed(by: try text(), note: try text())
+        case 11: return .hastened(try place(), by: try text(), note: try text())
+        case 12: return .byHand
         case let tag: throw .unknownTag(tag)
         }
     }
@@ -220,6 +231,7 @@ extension JournalReader {
             return .duplicate(of: place.offset, partition: place.partition)
         case 3: return .stale
         case 4: return .decided(by: try text(), note: try text())
+        case 5: return .replaced(with: try offset(), by: try text(), note: try text())
         case let tag: throw .unknownTag(tag)
         }
     }

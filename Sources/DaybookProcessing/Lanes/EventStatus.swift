@@ -56,6 +56,8 @@ public enum SkipReason: Hashable, Sendable {
     case stale
     /// Somebody decided so.
     case decided(by: String, note: String)
+    /// Somebody has put another event of the same partition in its place.
+    case replaced(with: Offset, by: String, note: String)
 }
 
 /// A step of one event, as the journal has it.

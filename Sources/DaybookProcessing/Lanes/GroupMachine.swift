@@ -46,6 +46,8 @@ struct GroupMachine: Sendable {
     var flights: [Place: Flight] = [:]
     /// Events about which an entry is on its way into the journal.
     var pending: Set<Place> = []
+    /// Replacements that are to be written down before anything is decided about them.
+    var admitted: Set<Place> = []
     /// The event of each lane that is ready, under way, or has ended without this being durable yet.
     var busy: [Lane: Place] = [:]
     /// The routes of events whose records are at hand, or one of the two numbers below.
@@ -143,8 +145,13 @@ struct GroupMachine: Sendable {
             if let place = change.place { settled(place, change.lane) }
         }
         for entry in page.entries {
-            guard case .stopped = entry else { continue }
-            isStopping = false
+            switch entry {
+            case .stopped: isStopping = false
+            case .changed(let place, .skipped(.replaced(let offset, _, _))):
+                let new = Place(place.partition, offset)
+                if admitted.remove(new) != nil { pending.remove(new) }
+            default: break
+            }
         }
     }
 

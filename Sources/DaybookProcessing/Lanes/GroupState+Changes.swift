@@ -15,6 +15,7 @@ extension GroupState {
         guard isOpening ? page.epoch > epoch : page.epoch == epoch else { return [] }
         epoch = page.epoch
         lastTime = max(lastTime, page.time)
+        if page.entries.first != .byHand { lastLife = lastTime }
         for entry in page.entries { try apply(entry, at: page.time, &changed) }
         return changed
     }
@@ -54,6 +55,8 @@ extension GroupState {
             stop = nil
             deadInARow = 0
             changed += lanes.keys.sorted(by: Lane.isBefore).map { Changed(lane: $0, place: nil) }
+        case .hastened(let place, _, _): changed.append(Changed(lane: try hasten(place, at: time), place: place))
+        case .byHand: break
         }
     }
 
@@ -83,10 +86,11 @@ extension GroupState {
         let lane = event.facts.lane
         if event.status.isAside {
             // Only a person brings an end to what was set aside.
-            guard case .skipped(.decided) = change else {
-                throw .impossible(place, "changes although it was set aside")
+            switch change {
+            case .skipped(.decided): skipAside(place, event)
+            case .skipped(.replaced(let offset, _, _)): replace(place, event, with: offset)
+            default: throw .impossible(place, "changes although it was set aside")
             }
-            skipAside(place, event)
             return lane
         }
         switch change {
@@ -129,7 +133,7 @@ extension GroupState {
                 rememberDoubtful(event, at: place)
                 // One that waits for others before it does not make them stale.
                 finish(place, event, settles: isNext(event))
-            case .duplicate, .stale: finish(place, event, settles: false)
+            case .duplicate, .stale, .replaced: finish(place, event, settles: false)
             }
             return lane
         case .dead(let reason, let attempts, let note, let holdsKey):
@@ -152,7 +156,7 @@ extension GroupState {
             event.status = .parked(behind: blocker)
             counts.parked += 1
             setAside(place, lane)
-            lanes[lane, default: LaneState()].parked.insertInOrder(place.offset)
+            insert(place, into: \.parked, of: lane)
         }
         events[place] = event
         return lane
@@ -161,6 +165,7 @@ extension GroupState {
     /// The event is done with for good.
     private mutating func finish(_ place: Place, _ event: OpenEvent, settles: Bool) {
         events[place] = nil
+        replacements[place] = nil
         setAside(place, event.facts.lane)
         if settles { settle(event) }
         dropIfEmpty(event.facts.lane)
@@ -211,10 +216,49 @@ extension GroupState {
         rememberDoubtful(event, at: place)
         let isDead = lanes[lane]?.blocker == place.offset
         if isDead ? !hasEarlierRevision(parkedBehind: place, event) : isNext(event) { settle(event) }
-        events[place] = nil
-        deadSince[place] = nil
+        forgetAside(place)
         letGo(lane, of: place)
         dropIfEmpty(lane)
+    }
+
+    private mutating func forgetAside(_ place: Place) {
+        events[place] = nil
+        deadSince[place] = nil
+        replacements[place] = nil
+    }
+
+    /// A dead event gives its place to another one, which comes next in the lane. Its revision is not settled: that is left to the
+    /// other one.
+    private mutating func replace(_ place: Place, _ event: OpenEvent, with offset: Offset) {
+        let (lane, new) = (event.facts.lane, Place(place.partition, offset))
+        let order = replacements[place] ?? place.offset
+        counts.otherwiseSkipped += 1
+        if case .dead = event.status { counts.dead -= 1 } else { counts.parked -= 1 }
+        lanes[lane]?.parked.removeInOrder(place.offset)
+        forgetAside(place)
+        // It may have had its turn already, where nothing holds the lane.
+        if events[new] != nil {
+            replacements[new] = order
+            events[new]?.isRedriven = true
+            if events[new]?.status.isAside == false {
+                lanes[lane]?.open.removeInOrder(offset)
+                insert(new, into: \.open, of: lane)
+            }
+        }
+        letGo(lane, of: place)
+        dropIfEmpty(lane)
+    }
+
+    private mutating func hasten(_ place: Place, at time: Timestamp) throws(FoldError) -> Lane {
+        guard var event = events[place] else { throw .unknownEvent(place) }
+        switch event.status {
+        case .retrying: event.status = .retrying(due: time)
+        case .unknown: event.status = .unknown(due: time)
+        // It has gone on meanwhile.
+        default: break
+        }
+        events[place] = event
+        return event.facts.lane
     }
 
     /// A dead event and what is parked behind it take their turns again, in the order of the log.
@@ -262,7 +306,7 @@ extension GroupState {
         event.attempts = 0
         event.spent = 0
         events[place] = event
-        lanes[event.facts.lane, default: LaneState()].open.insertInOrder(place.offset)
+        insert(place, into: \.open, of: event.facts.lane)
     }
 }
 

@@ -79,6 +79,8 @@ struct GroupState: Sendable {
     var epoch: Int64 = 0
     /// When the journal was last written to: times compare with the later of this and the clock's.
     var lastTime = Timestamp(milliseconds: 0)
+    /// The same, but for pages that were written while no process had the group.
+    var lastLife = Timestamp(milliseconds: 0)
     /// Nothing was under way when the last process ended.
     var wasClosed = true
     var stop: StopReason?
@@ -96,6 +98,8 @@ struct GroupState: Sendable {
     var deadSince: [Place: Timestamp] = [:]
     /// What was said when lanes were held that still are.
     var holds: [Lane: LaneHold] = [:]
+    /// Open events that stand in the place of others, with the offsets of those.
+    var replacements: [Place: Offset] = [:]
     var counts = GroupCounts()
     /// Dead letters since the last success.
     var deadInARow = 0
@@ -130,6 +134,31 @@ struct GroupState: Sendable {
         events[place] = OpenEvent(facts)
         lanes[facts.lane, default: LaneState()].open.insertInOrder(place.offset)
         return .new
+    }
+
+    /// Takes in an event that has not had its turn to be received, because it is to stand in the place of another one. Returns
+    /// whether it is new.
+    mutating func admit(_ place: Place, _ facts: EventFacts) -> Bool {
+        let partition = partitions[Int(place.partition)]
+        guard events[place] == nil, place.offset >= partition.next, !partition.done.contains(place.offset) else {
+            return false
+        }
+        events[place] = OpenEvent(facts)
+        insert(place, into: \.open, of: facts.lane)
+        return true
+    }
+
+    /// Adds an event to a list of its lane, in order: by offsets, and those that stand in the place of others by theirs.
+    mutating func insert(_ place: Place, into list: WritableKeyPath<LaneState, [Offset]>, of lane: Lane) {
+        if replacements.isEmpty {
+            lanes[lane, default: LaneState()][keyPath: list].insertInOrder(place.offset)
+            return
+        }
+        func order(_ offset: Offset) -> Offset { replacements[Place(place.partition, offset)] ?? offset }
+        let offsets = lanes[lane]?[keyPath: list] ?? []
+        if offsets.contains(place.offset) { return }
+        let index = offsets.firstIndex { order($0) > order(place.offset) } ?? offsets.endIndex
+        lanes[lane, default: LaneState()][keyPath: list].insert(place.offset, at: index)
     }
 
     /// Takes note that there is no event between the last one received and `offset`: compaction, an aborted transaction or

@@ -19,6 +19,8 @@ public enum EventStep: Hashable, Sendable {
     case deadLettered(DeadLetterReason, attempts: Int, FailureNote?)
     case parked(behind: Offset)
     case redriven(id: String, by: String, note: String)
+    /// What it waited for became due.
+    case hastened(by: String, note: String)
 }
 
 /// A step and when it was written down.
@@ -36,6 +38,7 @@ extension EventStep {
             self = .succeeded(reference: nil, isAdopted: false)
         case .redriven(let id, let by, let note, let places) where places.contains(place):
             self = .redriven(id: id, by: by, note: note)
+        case .hastened(place, let by, let note): self = .hastened(by: by, note: note)
         default: return nil
         }
     }

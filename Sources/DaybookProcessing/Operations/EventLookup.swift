@@ -32,15 +32,19 @@ struct EventLookup {
         batch.baseOffset <= offset && offset < batch.nextOffset
     }
 
-    /// The letters that a filter means, with what their records know. Throws `.unknownEvent` where the filter names a place that is
+    /// The letters that a filter means; `described` with what their records know, otherwise records are read for a filter that asks
+    /// for their types only. Throws `.unknownEvent` where the filter names a place that is
     /// no dead letter.
-    mutating func letters(_ letters: [DeadLetter], matching filter: DeadLetterFilter) async throws -> [DeadLetter] {
+    mutating func letters(
+        _ letters: [DeadLetter], matching filter: DeadLetterFilter, described: Bool = true
+    ) async throws -> [DeadLetter] {
         if let places = filter.places, let unknown = Set(places).subtracting(letters.map(\.place)).min() {
             throw ProcessingError(
                 .unknownEvent, "There is no dead letter \(unknown); `dead-letters list` shows those there are",
                 place: unknown)
         }
         let pattern = filter.types.map { EventTypePattern($0) }
+        if !described, pattern == nil { return letters.filter { filter.allows($0) } }
         var matching: [DeadLetter] = []
         for var letter in letters where filter.allows(letter) {
             if let record = try await record(at: letter.place) {

@@ -52,6 +52,15 @@ struct EventReader: Sendable {
     /// O(bytes of the record).
     mutating func read(_ record: borrowing RecordView, at place: Place) -> ReadEvent {
         let size = 320 + record.payloadCount + 48 * record.headerCount
+        if let group = ReplacementMark.group(of: record), group != configuration.group {
+            // It stands for an event that this group has on its own account: it waits for nothing, and is no duplicate.
+            let facts = EventFacts(
+                lane: Lane(place, key: nil), effect: EffectID("replacement|\(place.partition)|\(place.offset)"),
+                digest: PayloadDigest(rawValue: 0), revision: nil)
+            return ReadEvent(
+                facts: facts, route: GroupMachine.filtered, event: nil, effectKey: "", size: size,
+                timestamp: record.timestamp)
+        }
         let key = [UInt8].copy(of: record.key)
         let lane = Lane(place, key: key)
         do throws(EventError) {
@@ -85,6 +94,16 @@ struct EventReader: Sendable {
             result.events.append((place, read(record, at: place)))
         }
         return result
+    }
+
+    /// The event at a place, read by itself; nil where its record is not in the log any more.
+    mutating func read(_ place: Place, of topicPartition: TopicPartition, in daybook: Daybook) async throws -> ReadEvent? {
+        let result = try await daybook.read(topicPartition, from: place.offset, maxBytes: .bytes(1))
+        var found: ReadEvent?
+        for batch in result.batches {
+            try batch.forEach { if $0.offset == place.offset { found = read($0, at: place) } }
+        }
+        return found
     }
 
     private mutating func route(of type: String) -> Int {

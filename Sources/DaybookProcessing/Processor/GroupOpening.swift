@@ -25,7 +25,7 @@ struct OpenedGroup: Sendable {
         var state = try contents.state(effectsCapacity: configuration.rememberedEffects)
         var reading = RecordsAgain(daybook, configuration, routes)
         for page in contents.pages { try await reading.apply(page, to: &state) }
-        let (lastLife, wasClosed) = (state.lastTime, state.wasClosed)
+        let (lastLife, wasClosed) = (state.lastLife, state.wasClosed)
 
         // What was read again only to understand the journal is read once more, for its records.
         for number in state.partitions.indices { state.partitions[number].next = state.partitions[number].committed }
@@ -83,21 +83,40 @@ struct RecordsAgain {
 
     mutating func apply(_ page: JournalPage, to state: inout GroupState) async throws {
         var ends: [Int32: Offset] = [:]
+        var replacements: [Place] = []
         for entry in page.entries {
             switch entry {
             case .succeeded(let partition, let offsets):
+                if offsets.upperBound == offsets.lowerBound.advanced(by: 1),
+                    state.events[Place(partition, offsets.lowerBound)] != nil
+                {
+                    continue
+                }
                 ends[partition] = max(ends[partition] ?? .zero, offsets.upperBound)
-            case .changed(let place, _):
+            case .changed(let place, let change):
+                if case .skipped(.replaced(let offset, _, _)) = change {
+                    replacements.append(Place(place.partition, offset))
+                }
+                // A replacement has been received long before its turn.
+                if state.events[place] != nil { continue }
                 ends[place.partition] = max(ends[place.partition] ?? .zero, place.offset.advanced(by: 1))
             default: break
             }
         }
         // Pages of an epoch that was over when they came do nothing, and may be about anything.
-        if page.entries.first != .opened, page.epoch != state.epoch { ends = [:] }
+        if page.entries.first != .opened, page.epoch != state.epoch { (ends, replacements) = ([:], []) }
         for (partition, end) in ends { try await receive(partition, upTo: end, &state) }
+        for place in replacements { try await admit(place, to: &state) }
         do throws(FoldError) { _ = try state.apply(page) } catch {
             throw ProcessingError(.damagedJournal, "The group's journal contradicts itself: \(error)")
         }
+    }
+
+    private mutating func admit(_ place: Place, to state: inout GroupState) async throws {
+        guard state.partitions.indices.contains(Int(place.partition)) else { return }
+        let topicPartition = state.partitions[Int(place.partition)].topicPartition
+        guard let read = try await reader.read(place, of: topicPartition, in: daybook) else { return }
+        _ = state.admit(place, read.facts)
     }
 
     private mutating func receive(_ partition: Int32, upTo end: Offset, _ state: inout GroupState) async throws {

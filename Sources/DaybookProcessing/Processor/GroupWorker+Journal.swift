@@ -68,10 +68,10 @@ extension GroupWorker {
         }
     }
 
-    /// Writes an entry that somebody asked for, and returns when it is durable and applied.
-    func writeDurably(_ entry: JournalEntry) async throws {
+    /// Writes entries that somebody asked for, and returns when they are durable and applied.
+    func writeDurably(_ asked: [JournalEntry]) async throws {
         if let failure { throw failure }
-        entries.append(entry)
+        entries += asked
         try await withCheckedThrowingContinuation { continuation in
             writeWaiters.append(continuation)
             write()
@@ -124,9 +124,8 @@ extension GroupWorker {
 
     /// The last words: nothing is under way. A process that starts next need not doubt anything.
     func finish() async throws {
-        let page = JournalPage(epoch: machine.state.epoch, time: now, entries: [.closed])
-        try await append(page.encoded(), JournalMoment(entries: page.entries))
-        try machine.apply(page)
+        hasEnded = true
+        try await writeDurably([.closed])
         try await commit()
     }
 }

@@ -38,6 +38,8 @@ actor GroupWorker {
     private var endWaiter: CheckedContinuation<Void, Never>?
     private var wakeAt: Timestamp?
     private(set) var isStopping = false
+    /// The last words are being written, or have been: nothing is decided any more.
+    var hasEnded = false
     private(set) var failure: (any Error)?
     private var hasIntakeEnded = false
     /// The latest of what the clocks said; with `opened` and the time since then it never goes back and never stands still.
@@ -179,7 +181,7 @@ actor GroupWorker {
         pump()
     }
 
-    private func keep(_ read: ReadEvent, at place: Place) {
+    func keep(_ read: ReadEvent, at place: Place) {
         cacheSize += read.size - (cache.updateValue(read, forKey: place)?.size ?? 0)
     }
 
@@ -192,15 +194,17 @@ actor GroupWorker {
         cacheSize -= cache.removeValue(forKey: place)?.size ?? 0
     }
 
+    /// Reads one record by its place, with a reader of its own: others read meanwhile.
+    func readAgain(_ place: Place, of topicPartition: TopicPartition) async throws -> ReadEvent? {
+        var reader = reader
+        return try await reader.read(place, of: topicPartition, in: daybook)
+    }
+
     /// Reads one record again, by its place.
     private func load(_ place: Place) async {
         let topicPartition = machine.state.partitions[Int(place.partition)].topicPartition
         do {
-            let result = try await daybook.read(topicPartition, from: place.offset, maxBytes: .bytes(1))
-            var found: ReadEvent?
-            for batch in result.batches {
-                try batch.forEach { if $0.offset == place.offset { found = reader.read($0, at: place) } }
-            }
+            let found = try await readAgain(place, of: topicPartition)
             if let found {
                 keep(found, at: place)
                 machine.loaded(place, route: found.route)

@@ -28,35 +28,70 @@ extension Processor {
 
     /// Works through dead letters again, each with all that is parked behind it, in order. By default all there are.
     ///
-    /// `id` names the decision: a second redrive with it does nothing, whatever became of the first, and returns false. Throws
-    /// `.unknownEvent` for a place that is no dead letter and `.underWay`; nothing is redriven then.
+    /// `id` names the decision: a second redrive with it does nothing, whatever became of the first. Returns whether anything is
+    /// redriven: where nothing is dead, the id may be used again. Throws `.unknownEvent` for a place that is no dead letter and `.underWay`; nothing is redriven then.
     @discardableResult
     public func redrive(
         id: String, _ places: [EventPlace]? = nil, by: String, note: String
     ) async throws -> Bool {
-        try await worker().redrive(id, places, by, note)
+        try await decide(.redrive(id: id, DeadLetterFilter(places: places)), by, note).hasChanged
     }
 
     /// Passes an event over, with a note. What is parked behind it goes on.
     ///
     /// Throws `.unknownEvent` where there is no open event, and `.underWay` where an attempt is under way.
     public func skip(_ place: EventPlace, by: String, note: String) async throws {
-        try await worker().skip(place, by, note)
+        _ = try await decide(.skip([place]), by, note)
+    }
+
+    /// Passes a dead letter over and puts another event in its place: that is appended to the log, gets the turn that the dead one
+    /// had, and what is parked behind goes on after it. The original stays in the log. Returns where the replacement stands.
+    ///
+    /// The replacement has the original's key and, with a revision gate, its revision; where it says neither, it gets them. Its id
+    /// may be the original's. Other groups pass it over, as filtered: its record names the group that it is for. Throws
+    /// `.unknownEvent` for a place that is no dead letter, `.underWay`, and `.invalidReplacement`; nothing is appended then.
+    @discardableResult
+    public func replace(
+        _ place: EventPlace, with event: Event, by: String, note: String
+    ) async throws -> EventPlace {
+        guard let replacement = try await decide(.replace(place, with: event), by, note).replacement else {
+            preconditionFailure("a replacement that has been written stands somewhere")
+        }
+        return replacement
     }
 
     /// Takes up no event of a key any more; an attempt that is under way ends as ever.
     public func hold(key: [UInt8], of topicPartition: TopicPartition, by: String, note: String) async throws {
-        try await worker().hold(true, key, topicPartition, by, note)
+        _ = try await decide(.hold(key: key, of: topicPartition), by, note)
     }
 
     /// Goes on with a key that was held.
     public func release(key: [UInt8], of topicPartition: TopicPartition, by: String, note: String) async throws {
-        try await worker().hold(false, key, topicPartition, by, note)
+        _ = try await decide(.release(key: key, of: topicPartition), by, note)
+    }
+
+    /// Tries the head of a key's lane again now, instead of when it is due. Attempts are counted as ever, and the limits of its
+    /// downstream stay. Returns the event.
+    ///
+    /// Throws `.unknownEvent` where nothing waits there, and `.underWay` where nothing could come sooner: an attempt is under way,
+    /// the event is dead, waits for another revision, or for its target to settle.
+    @discardableResult
+    public func retry(
+        key: [UInt8], of topicPartition: TopicPartition, by: String, note: String
+    ) async throws -> EventPlace {
+        guard let place = try await decide(.retry(key: key, of: topicPartition), by, note).places.first else {
+            preconditionFailure("what is to be tried again is an event")
+        }
+        return place
     }
 
     /// Goes on with a group that had stopped.
-    public func resume(by: String, note: String) async throws {
-        try await worker().writeDurably(.resumed(by: by, note: note))
+    public func resume(by: String, note: String) async throws { _ = try await decide(.resume, by, note) }
+
+    private func decide(
+        _ operation: GroupDecision.Operation, _ by: String, _ note: String
+    ) async throws -> GroupDecision.Outcome {
+        try await worker().decide(GroupDecision(operation, by: by, note: note))
     }
 }
 
@@ -72,44 +107,4 @@ extension GroupWorker {
     }
 
     var deadLetters: [DeadLetter] { machine.state.deadLetters }
-
-    func redrive(_ id: String, _ places: [EventPlace]?, _ by: String, _ note: String) async throws -> Bool {
-        let places = try (places ?? deadLetters.map(\.place)).map { try numbered($0) }
-        let entry: JournalEntry?
-        do throws(OperationError) { entry = try machine.redrive(id: id, places, by: by, note: note) } catch {
-            observeRedrive(places.count, .refused)
-            throw named(error)
-        }
-        guard let entry else {
-            observeRedrive(places.count, .repeated)
-            return false
-        }
-        try await writeDurably(entry)
-        observeRedrive(places.count, .done)
-        return true
-    }
-
-    func skip(_ place: EventPlace, _ by: String, _ note: String) async throws {
-        let place = try numbered(place)
-        let entry: JournalEntry
-        do throws(OperationError) { entry = try machine.skip(place, by: by, note: note) } catch { throw named(error) }
-        try await writeDurably(entry)
-    }
-
-    func hold(_ isHeld: Bool, _ key: [UInt8], _ partition: TopicPartition, _ by: String, _ note: String) async throws {
-        let place = try numbered(EventPlace(partition, .zero))
-        try await writeDurably(.lane(Lane(place, key: key), isHeld: isHeld, by: by, note: note))
-    }
-
-    private func named(_ place: Place) -> EventPlace { machine.state.named(place) }
-
-    private func numbered(_ place: EventPlace) throws(ProcessingError) -> Place { try machine.state.numbered(place) }
-
-    private func named(_ error: OperationError) -> ProcessingError {
-        switch error {
-        case .unknownEvent(let place), .notDead(let place):
-            ProcessingError(.unknownEvent, error.description, place: named(place))
-        case .underWay(let place): ProcessingError(.underWay, error.description, place: named(place))
-        }
-    }
 }

@@ -92,6 +92,14 @@ public final class Processor: Service, Sendable {
             state.worker = worker
             return state.isStopped
         }
+        // Decisions that other processes ask for come here from now on.
+        let registration = daybook.control.takeOver(GroupDecision.verb(configuration.group)) { [weak worker] request in
+            try await GroupDecision.answer(request.arguments) { decision in
+                guard let worker else { throw GroupWorker.ended(request.verb) }
+                return try await worker.decide(decision)
+            }
+        }
+        defer { daybook.control.release(registration) }
         if isStopped { await worker.stop() }
         try await withTaskCancellationHandler {
             try await withGracefulShutdownHandler {

@@ -71,6 +71,8 @@ public struct ProcessingError: Error, Sendable, CustomStringConvertible {
         public static let unknownEvent = Code(description: "unknownEvent")
         /// Something is under way with the event.
         public static let underWay = Code(description: "underWay")
+        /// The event cannot take the other one's place.
+        public static let invalidReplacement = Code(description: "invalidReplacement")
         /// A setting is not allowed.
         public static let invalidConfiguration = Code(description: "invalidConfiguration")
     }
