@@ -21,6 +21,8 @@ extension HealthCheck {
             return switch stop {
             case nil: []
             case .deadLetters: [(.broken, "The group has stopped: too many events were dead-lettered")]
+            case .deadLetterShare:
+                [(.broken, "The group has stopped: the share of dead letters among its latest events was too large")]
             case .parked: [(.broken, "The group has stopped: too many events are parked behind dead letters")]
             case .policy: [(.broken, "The group has stopped at a dead letter, as its lane policy says")]
             }

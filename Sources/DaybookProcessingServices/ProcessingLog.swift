@@ -66,6 +66,7 @@ public struct ProcessingLog: ProcessingObserver {
             log(.debug, "outcome unknown", ["attempts": "\(attempts)", "due": "\(due)"])
         case .doubted: log(.debug, "an attempt may have been made by a process that died")
         case .parked(let blocker): log(.debug, "event parked", ["behind": "\(blocker)"])
+        case .hastened: log(.debug, "event is due now, somebody decided so")
         case .redriven(let id, _, _): log(.debug, "event redriven", ["redrive": "\(id)"])
         case .deadLettered(let reason, let attempts, let note):
             log(
@@ -112,6 +113,7 @@ public struct ProcessingLog: ProcessingObserver {
         case .duplicate: "duplicate"
         case .stale: "stale"
         case .decided: "decided"
+        case .replaced: "replaced"
         }
     }
 }

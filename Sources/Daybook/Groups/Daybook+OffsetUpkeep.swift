@@ -10,15 +10,20 @@ extension Daybook {
     /// needs everything; one whose place a crash has cut off needs what lies behind the point where the histories part.
     /// Blocks.
     func held(_ partition: Partition, by groups: [String]) throws(DaybookError) -> Offset? {
-        if groups.isEmpty { return nil }
-        guard let shards = try existingOffsetShards() else { return .zero }
-        var held = Offset.max
-        for group in groups {
+        let keepers = journalNames
+        if groups.isEmpty, keepers.isEmpty { return nil }
+        guard let shards = try existingOffsetShards() else { return groups.isEmpty ? nil : .zero }
+        var held: Offset?
+        for group in Set(groups + keepers) {
             let shard = shards.shard(of: group)
             try shard.loadBlocking()
-            let entry = shard.state.withLock { $0.table.entry(group, partition.topicPartition) }
-            guard let committed = entry?.committed else { return .zero }
-            held = min(held, partition.lastCommonOffset(with: committed))
+            let committed = shard.state.withLock { $0.table.entry(group, partition.topicPartition) }?.committed
+            if let offset = committed.flatMap({ RetentionHold.offset(in: $0.metadata) }) {
+                held = min(held ?? .max, offset)
+            }
+            guard groups.contains(group) else { continue }
+            guard let committed else { return .zero }
+            held = min(held ?? .max, partition.lastCommonOffset(with: committed))
         }
         return held
     }
@@ -32,10 +37,12 @@ extension Daybook {
         else { return }
         let limit = housekeeping.time.now.advanced(byMilliseconds: -retention.milliseconds)
         let store = committedOffsets
+        let keepers = Set(journalNames)
         for shard in shards {
             try shard.loadBlocking()
             let old = shard.state.withLock { $0.table.groups(lastCommitBefore: limit) }.sorted()
-            for group in old where store.isUnused(group, since: limit) {
+            // Who keeps a journal still knows what it points to, however long nobody has been at work.
+            for group in old where !keepers.contains(group) && store.isUnused(group, since: limit) {
                 shard.submit(
                     OffsetRequest(
                         group: group, work: .remove(nil), needsEmptyGroup: true,
@@ -71,5 +78,22 @@ extension Partition {
 extension DaybookError {
     fileprivate static func groupInUse(_ group: String) -> DaybookError {
         DaybookError(.groupNotEmpty, "Group \(group) has committed something meanwhile")
+    }
+}
+
+/// What a group that keeps a journal needs of a partition, in the metadata of what it commits: whoever keeps house need not read the
+/// journal.
+package enum RetentionHold {
+    private static let prefix = "holds:"
+
+    /// Records from `offset` on are needed.
+    package static func metadata(from offset: Offset) -> String { "\(prefix)\(offset)" }
+
+    /// The first record that is needed; nil where the metadata says nothing of it.
+    static func offset(in metadata: String) -> Offset? {
+        guard metadata.hasPrefix(prefix), let number = Int64(metadata.dropFirst(prefix.count)), number >= 0 else {
+            return nil
+        }
+        return Offset(number)
     }
 }

@@ -101,6 +101,7 @@ extension StopReason {
         switch self {
         case .deadLetters: "so many events in a row were dead-lettered that something else must be wrong"
         case .parked: "more events are parked behind dead letters than it allows"
+        case .deadLetterShare: "the share of dead letters among its latest events was too large"
         case .policy: "an event was dead-lettered, and its policy is to stop then"
         }
     }

@@ -81,6 +81,13 @@ extension GroupSnapshot {
             state.lanes[event.facts.lane]?[keyPath: list].removeInOrder(place.offset)
             state.insert(place, into: list, of: event.facts.lane)
         }
+        let (count, next) = (try reader.integer(), try reader.integer())
+        var words: [UInt64] = []
+        for _ in 0..<(OutcomeWindow.capacity / 64) { words.append(try reader.fixed()) }
+        guard let recent = OutcomeWindow(words: words, count: count, next: next) else {
+            throw .invalidNumber(UInt64(count))
+        }
+        state.recent = recent
         for _ in 0..<(try reader.integer()) {
             let lane = try reader.lane()
             state.holds[lane] = LaneHold(by: try reader.text(), note: try reader.text(), since: try reader.moment())

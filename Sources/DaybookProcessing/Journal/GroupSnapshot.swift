@@ -103,6 +103,9 @@ enum GroupSnapshot {
             writer.place(place)
             writer.number(UInt64(offset.rawValue))
         }
+        writer.number(state.recent.count)
+        writer.number(state.recent.next)
+        for word in state.recent.words { writer.fixed(word) }
         writer.number(state.holds.count)
         for (lane, hold) in state.holds {
             writer.lane(lane)

@@ -61,6 +61,12 @@ struct JournalContents: Sendable {
         }
     }
 
+    /// Where the group began in a partition that a page names; nil for every other.
+    func start(of topicPartition: TopicPartition) -> Offset? {
+        for case .partition(_, topicPartition, let from) in pages.lazy.flatMap(\.entries) { return from }
+        return nil
+    }
+
     /// Takes in the next record's value.
     mutating func take(_ value: [UInt8]) throws(JournalBytesError) {
         guard value.first == GroupSnapshot.kind else { return pages.append(try JournalPage(decoding: value)) }

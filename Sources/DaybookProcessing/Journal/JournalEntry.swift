@@ -35,4 +35,6 @@ public enum StopReason: UInt8, Hashable, Sendable {
     case parked = 2
     /// An event was dead-lettered, and its lane policy is to stop.
     case policy = 3
+    /// The share of dead letters among the latest events was too large.
+    case deadLetterShare = 4
 }

@@ -44,6 +44,8 @@ public enum DeadLetterReason: UInt8, Hashable, Sendable, CaseIterable {
     case gap = 5
     /// The record is no event.
     case unreadable = 6
+    /// The record is not in the log any more: a limit for what groups hold back was reached, or somebody has deleted it.
+    case lost = 7
 }
 
 /// Why an event was passed over.

@@ -28,6 +28,19 @@ extension GroupMachine {
         return stopping(with: .changed(place, change(after: attempt, outcome, event, rule, now)))
     }
 
+    /// What is under way has ended without anybody knowing how. An attempt whose intent is only on its way into the journal does not
+    /// begin any more; the next process finds the intent.
+    mutating func giveUp(at clock: Timestamp) -> [JournalEntry] {
+        let note = FailureNote(type: "Stopped", text: "the processor ended before the attempt did")
+        return flights.values.sorted { $0.attempt.place < $1.attempt.place }.flatMap { flight -> [JournalEntry] in
+            if flight.awaitsIntent {
+                flights[flight.attempt.place] = nil
+                return []
+            }
+            return ended(flight.attempt, .failed(.unknown, note), at: clock)
+        }
+    }
+
     private func change(
         after attempt: Attempt, _ outcome: AttemptOutcome, _ event: OpenEvent, _ rule: RouteRule, _ now: Timestamp
     ) -> EventChange {

@@ -134,7 +134,7 @@ struct GroupMachine: Sendable {
     mutating func lost(_ place: Place, _ note: FailureNote) -> [JournalEntry] {
         loading.remove(place)
         guard let event = state.events[place], pending.insert(place).inserted else { return [] }
-        return stopping(with: .changed(place, dead(.unreadable, event, note)))
+        return stopping(with: .changed(place, dead(.lost, event, note)))
     }
 
     /// Applies what has become durable.
@@ -232,6 +232,10 @@ struct GroupMachine: Sendable {
         let reason: StopReason
         if state.deadInARow >= rules.deadLetterLimit {
             reason = .deadLetters
+        } else if let limit = rules.deadLetterShare, let dead = state.recent.deadCount(ofLatest: limit.events),
+            Double(dead) > limit.share * Double(limit.events)
+        {
+            reason = .deadLetterShare
         } else if state.counts.parked >= rules.parkedLimit {
             reason = .parked
         } else {

@@ -28,6 +28,21 @@ public struct RevisionGate: Hashable, Sendable {
     }
 }
 
+/// That a share of dead letters among the latest events stops the group.
+public struct DeadLetterShare: Hashable, Sendable {
+    /// More than this share, from 0 up to less than 1.
+    public var share: Double
+    /// Of so many events that succeeded or were dead-lettered, 1 to 1,024.
+    public var events: Int
+
+    public init(_ share: Double, ofLatest events: Int) {
+        self.share = share
+        self.events = events
+    }
+
+    var isAllowed: Bool { (0..<1).contains(share) && (1...OutcomeWindow.capacity).contains(events) }
+}
+
 /// What a route comes to for decisions.
 struct RouteRule: Hashable, Sendable {
     /// Its number among the downstreams.
@@ -43,6 +58,7 @@ struct GroupRules: Sendable {
     var lanePolicy = LanePolicy.holdKey
     /// So many dead letters in a row stop the group.
     var deadLetterLimit = 100
+    var deadLetterShare: DeadLetterShare?
     /// So many parked events stop the group.
     var parkedLimit = 100_000
     var seed: UInt64 = 0

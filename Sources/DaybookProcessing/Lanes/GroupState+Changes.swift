@@ -54,6 +54,7 @@ extension GroupState {
         case .resumed:
             stop = nil
             deadInARow = 0
+            recent = OutcomeWindow()
             changed += lanes.keys.sorted(by: Lane.isBefore).map { Changed(lane: $0, place: nil) }
         case .hastened(let place, _, _): changed.append(Changed(lane: try hasten(place, at: time), place: place))
         case .byHand: break
@@ -68,6 +69,8 @@ extension GroupState {
         if event.status.isAside { throw .impossible(place, "changes although it was set aside") }
         counts.succeeded += 1
         deadInARow = 0
+        recent.add(isDead: false)
+        if !replacements.isEmpty { replacements[place] = nil }
         effects.insert(event.facts.effect, EffectIndex.Entry(digest: event.facts.digest, place: place))
         settle(event)
         let lane = event.facts.lane
@@ -122,6 +125,7 @@ extension GroupState {
             counts.succeeded += 1
             if isAdopted { counts.adopted += 1 }
             deadInARow = 0
+            recent.add(isDead: false)
             effects.insert(event.facts.effect, EffectIndex.Entry(digest: event.facts.digest, place: place))
             finish(place, event, settles: true)
             return lane
@@ -143,6 +147,7 @@ extension GroupState {
             if reason == .unknown { event.raiseDoubt(&counts) }
             counts.dead += 1
             deadInARow += 1
+            recent.add(isDead: true)
             deadSince[place] = time
             setAside(place, lane)
             if holdsKey {

@@ -103,6 +103,8 @@ struct GroupState: Sendable {
     var counts = GroupCounts()
     /// Dead letters since the last success.
     var deadInARow = 0
+    /// How the latest events ended, since the group was resumed last.
+    var recent = OutcomeWindow()
 
     /// `effectsCapacity`: so many effects are remembered for duplicates to be seen.
     init(effectsCapacity: Int) { effects = EffectIndex(capacity: effectsCapacity) }

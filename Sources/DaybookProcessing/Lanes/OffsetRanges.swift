@@ -26,6 +26,18 @@ struct OffsetRanges: Sendable, Equatable {
         return index < ranges.count && ranges[index].lowerBound <= offset
     }
 
+    /// The parts of a range that are in the set, in order. O(log ranges + parts).
+    func parts(of range: Range<Offset>) -> [Range<Offset>] {
+        var parts: [Range<Offset>] = []
+        if range.lowerBound < floor { parts.append(range.clamped(to: range.lowerBound..<floor)) }
+        var index = firstIndex(endingBehind: range.lowerBound)
+        while index < ranges.count, ranges[index].lowerBound < range.upperBound {
+            parts.append(ranges[index].clamped(to: range))
+            index += 1
+        }
+        return parts.filter { !$0.isEmpty }
+    }
+
     mutating func insert(_ offset: Offset) { insert(offset..<offset.advanced(by: 1)) }
 
     mutating func insert(_ added: Range<Offset>) {

@@ -71,6 +71,23 @@ extension GroupState {
             events: offsets.compactMap { standing(Place(lane.partition, $0)) })
     }
 
+    /// The first event of each partition that is dead or parked; their records are pointed to. O(dead and parked events).
+    var firstAside: [Int32: Offset] {
+        var first: [Int32: Offset] = [:]
+        func note(_ place: Place) { first[place.partition] = min(first[place.partition] ?? .max, place.offset) }
+        if counts.dead > deadSince.count {
+            // A journal of an earlier release does not list them.
+            for (place, event) in events where event.status.isAside { note(place) }
+            return first
+        }
+        for place in deadSince.keys {
+            note(place)
+            guard let lane = events[place]?.facts.lane else { continue }
+            for offset in lanes[lane]?.parked ?? [] { note(Place(place.partition, offset)) }
+        }
+        return first
+    }
+
     /// As the world outside calls it.
     func named(_ place: Place) -> EventPlace {
         EventPlace(partitions[Int(place.partition)].topicPartition, place.offset)

@@ -53,7 +53,7 @@ public struct StoredGroup: Sendable {
         let contents = try await JournalContents(journal, of: daybook)
         var state = try contents.state(effectsCapacity: 1)
         let configuration = ProcessorConfiguration(group: name, topics: [])
-        var reading = RecordsAgain(daybook, configuration, [])
+        var reading = RecordsAgain(daybook, configuration, [], contents.pages)
         for page in contents.pages { try await reading.apply(page, to: &state) }
         self.name = name
         self.daybook = daybook

@@ -97,7 +97,9 @@ struct EventReader: Sendable {
     }
 
     /// The event at a place, read by itself; nil where its record is not in the log any more.
-    mutating func read(_ place: Place, of topicPartition: TopicPartition, in daybook: Daybook) async throws -> ReadEvent? {
+    mutating func read(_ place: Place, of topicPartition: TopicPartition, in daybook: Daybook) async throws
+        -> ReadEvent?
+    {
         let result = try await daybook.read(topicPartition, from: place.offset, maxBytes: .bytes(1))
         var found: ReadEvent?
         for batch in result.batches {

@@ -15,6 +15,8 @@ struct OpenedGroup: Sendable {
     let journalNext: Offset
     let entriesCount: Int
     let openedElapsed: Duration
+    /// From where on the records of each partition are needed to understand the journal.
+    let neededFrom: [Offset]
 
     init(_ daybook: Daybook, _ configuration: ProcessorConfiguration, _ routes: [Route]) async throws {
         self.daybook = daybook
@@ -23,7 +25,8 @@ struct OpenedGroup: Sendable {
         journal = try await daybook.journal(configuration.group)
         let contents = try await JournalContents(journal, of: daybook)
         var state = try contents.state(effectsCapacity: configuration.rememberedEffects)
-        var reading = RecordsAgain(daybook, configuration, routes)
+        var neededFrom = state.partitions.map(\.committed)
+        var reading = RecordsAgain(daybook, configuration, routes, contents.pages)
         for page in contents.pages { try await reading.apply(page, to: &state) }
         let (lastLife, wasClosed) = (state.lastLife, state.wasClosed)
 
@@ -51,6 +54,11 @@ struct OpenedGroup: Sendable {
             }
         }
         try machine.apply(page)
+        // A partition that came after the snapshot is needed from its beginning.
+        for partition in machine.state.partitions.dropFirst(neededFrom.count) {
+            neededFrom.append(contents.start(of: partition.topicPartition) ?? partition.committed)
+        }
+        self.neededFrom = neededFrom
         self.machine = machine
         entriesCount = contents.pages.reduce(0) { $0 + $1.entries.count }
         openedElapsed = daybook.elapsed
@@ -66,6 +74,7 @@ struct OpenedGroup: Sendable {
         return GroupRules(
             routes: rules, downstreams: downstreams, gate: configuration.revisionGate,
             lanePolicy: configuration.lanePolicy, deadLetterLimit: configuration.deadLetterLimit,
+            deadLetterShare: configuration.deadLetterShare,
             parkedLimit: configuration.parkedLimit, seed: configuration.seed)
     }
 }
@@ -75,10 +84,16 @@ struct OpenedGroup: Sendable {
 struct RecordsAgain {
     private let daybook: Daybook
     private var reader: EventReader
+    private let pages: [JournalPage]
+    /// The offsets that pages are about, by partition; made when something is missing in the log.
+    private var mentioned: [Int32: OffsetRanges]?
 
-    init(_ daybook: Daybook, _ configuration: ProcessorConfiguration, _ routes: [Route]) {
+    init(
+        _ daybook: Daybook, _ configuration: ProcessorConfiguration, _ routes: [Route], _ pages: [JournalPage]
+    ) {
         self.daybook = daybook
         reader = EventReader(configuration, routes)
+        self.pages = pages
     }
 
     mutating func apply(_ page: JournalPage, to state: inout GroupState) async throws {
@@ -119,6 +134,42 @@ struct RecordsAgain {
         _ = state.admit(place, read.facts)
     }
 
+    /// What the log does not have any more and a page is about is an event of which nothing else is known. It is alone in its lane.
+    private mutating func pass(_ partition: Int32, before end: Offset, _ state: inout GroupState) {
+        let next = state.partitions[Int(partition)].next
+        guard next < end else { return }
+        let mentioned = self.mentioned ?? Self.mentioned(in: pages)
+        self.mentioned = mentioned
+        for range in mentioned[partition]?.parts(of: next..<end) ?? [] {
+            var offset = range.lowerBound
+            while offset < range.upperBound {
+                let place = Place(partition, offset)
+                state.receiveNothing(partition, before: offset)
+                let lost = EffectID("lost|\(partition)|\(offset)")
+                _ = state.receive(
+                    place,
+                    EventFacts(
+                        lane: Lane(place, key: nil), effect: lost, digest: PayloadDigest(rawValue: 0), revision: nil))
+                offset = offset.advanced(by: 1)
+            }
+        }
+        state.receiveNothing(partition, before: end)
+    }
+
+    private static func mentioned(in pages: [JournalPage]) -> [Int32: OffsetRanges] {
+        var offsets: [Int32: OffsetRanges] = [:]
+        for entry in pages.lazy.flatMap(\.entries) {
+            switch entry {
+            case .succeeded(let partition, let range):
+                offsets[partition, default: OffsetRanges(floor: .zero)].insert(range)
+            case .changed(let place, _):
+                offsets[place.partition, default: OffsetRanges(floor: .zero)].insert(place.offset)
+            default: break
+            }
+        }
+        return offsets
+    }
+
     private mutating func receive(_ partition: Int32, upTo end: Offset, _ state: inout GroupState) async throws {
         guard state.partitions.indices.contains(Int(partition)) else {
             throw ProcessingError(.damagedJournal, "The group's journal names no partition \(partition)")
@@ -138,12 +189,12 @@ struct RecordsAgain {
             for batch in result.batches {
                 try batch.forEach { view in
                     guard view.offset >= next else { return }
-                    state.receiveNothing(partition, before: view.offset)
+                    pass(partition, before: view.offset, &state)
                     let place = Place(partition, view.offset)
                     _ = state.receive(place, reader.read(view, at: place).facts)
                 }
             }
-            state.receiveNothing(partition, before: result.nextOffset)
+            pass(partition, before: result.nextOffset, &state)
         }
     }
 }

@@ -84,11 +84,12 @@ extension GroupWorker {
     private func writeSnapshotIfDue() async throws {
         let interval = max(configuration.snapshotInterval, machine.state.effects.count / 2)
         guard entriesSinceSnapshot >= interval else { return }
-        let start = journalNext
+        let (start, floors) = (journalNext, machine.state.partitions.map(\.committed))
         for part in GroupSnapshot.parts(machine.state) {
             try await append(part, JournalMoment(entries: [], isSnapshot: true))
         }
         entriesSinceSnapshot = 0
+        neededFrom = floors
         // Only now that the last part is durable may the rest go.
         try await journal.forget(before: start)
     }
@@ -114,12 +115,16 @@ extension GroupWorker {
 
     func commit() async throws {
         var changed: [TopicPartition: OffsetCommit] = [:]
-        for partition in machine.state.partitions where committed[partition.topicPartition] != partition.committed {
-            changed[partition.topicPartition] = OffsetCommit(partition.committed)
+        let aside = machine.state.firstAside
+        for (number, partition) in machine.state.partitions.enumerated() {
+            // Retention leaves what dead letters point to, and what tells the journal's meaning.
+            let held = min(partition.committed, neededFrom[number], aside[Int32(number)] ?? .max)
+            let commit = OffsetCommit(partition.committed, metadata: RetentionHold.metadata(from: held))
+            if committed[partition.topicPartition] != commit { changed[partition.topicPartition] = commit }
         }
         if changed.isEmpty { return }
         try await daybook.commit(group: configuration.group, offsets: changed)
-        for (topicPartition, commit) in changed { committed[topicPartition] = commit.offset }
+        for (topicPartition, commit) in changed { committed[topicPartition] = commit }
     }
 
     /// The last words: nothing is under way. A process that starts next need not doubt anything.

@@ -61,7 +61,8 @@ extension GroupWorker {
                 for place in places { tell(place, .redriven(id: id, by: by, note: note)) }
             case .stopped(let reason): observer.didStop(configuration.group, reason)
             case .resumed: observer.didResume(configuration.group)
-            case .opened, .closed, .partition, .lane: break
+            case .hastened(let place, let by, let note): tell(place, .hastened(by: by, note: note))
+            case .opened, .closed, .partition, .lane, .byHand: break
             }
         }
     }

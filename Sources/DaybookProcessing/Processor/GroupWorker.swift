@@ -19,6 +19,9 @@ actor GroupWorker {
     /// Entries since the last snapshot.
     var entriesSinceSnapshot: Int
 
+    /// From where on the records of each partition are needed to understand the journal.
+    var neededFrom: [Offset]
+
     /// The records of open events that have been read.
     var cache: [Place: ReadEvent] = [:]
     private var cacheSize = 0
@@ -28,7 +31,7 @@ actor GroupWorker {
     var writeWaiters: [CheckedContinuation<Void, any Error>] = []
     var isWriting = false
     var isCommitDue = false
-    var committed: [TopicPartition: Offset] = [:]
+    var committed: [TopicPartition: OffsetCommit] = [:]
 
     private var runner: AttemptRunner?
     /// Attempts that are about to be begun together.
@@ -55,6 +58,7 @@ actor GroupWorker {
         journalNext = group.journalNext
         entriesSinceSnapshot = group.entriesCount
         reader = EventReader(group.configuration, group.routes)
+        neededFrom = group.neededFrom
         opened = group.machine.opened
         openedElapsed = group.openedElapsed
     }
@@ -104,11 +108,25 @@ actor GroupWorker {
 
     /// Begins nothing any more; `run` returns when what is under way has ended.
     func stop() {
+        if !isStopping {
+            daybook.schedule(after: configuration.stopGrace) { [weak self] in
+                guard let self else { return }
+                _ = Task(executorPreference: self.daybook.taskExecutor) { await self.giveUp() }
+            }
+        }
         isStopping = true
         machine.isDraining = true
         roomWaiter?.resume()
         roomWaiter = nil
         resumeIfEnded()
+    }
+
+    /// Handlers have had their time: what is under way has ended, and nobody knows how.
+    private func giveUp() {
+        guard failure == nil, !hasEnded else { return }
+        runner?.cancelAll()
+        entries += machine.giveUp(at: now)
+        pump()
     }
 
     func fail(_ error: any Error) {
@@ -274,7 +292,7 @@ actor GroupWorker {
     }
 
     private func takeEnds() {
-        guard failure == nil, let runner else { return }
+        guard failure == nil, !hasEnded, let runner else { return }
         let now = now
         for end in runner.takeEnds() {
             if configuration.observer != nil { observe(end) }

@@ -54,6 +54,10 @@ public final class Processor: Service, Sendable {
             ("rememberedEffects", configuration.rememberedEffects), ("deadLetterLimit", configuration.deadLetterLimit),
             ("parkedLimit", configuration.parkedLimit), ("snapshotInterval", configuration.snapshotInterval),
         ] { try require(value >= 1, "\(name) is \(value); use a number from 1 upwards") }
+        try require(
+            configuration.deadLetterShare?.isAllowed ?? true,
+            "deadLetterShare needs a share from 0 to less than 1, of 1 to \(OutcomeWindow.capacity) events")
+        try require(configuration.stopGrace >= .zero, "stopGrace is \(configuration.stopGrace); use zero or more")
         for route in routes {
             let same = routes.first { $0.downstream.name == route.downstream.name }?.downstream
             try require(

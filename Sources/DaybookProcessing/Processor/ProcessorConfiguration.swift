@@ -23,10 +23,16 @@ public struct ProcessorConfiguration: Sendable {
     public var lanePolicy = LanePolicy.holdKey
     /// So many dead letters in a row stop the group.
     public var deadLetterLimit = 100
+    /// A larger share of dead letters among the latest events stops the group as well; nil sets no such limit.
+    public var deadLetterShare: DeadLetterShare?
     /// So many events parked behind dead ones stop the group.
     public var parkedLimit = 100_000
     /// After so many entries the journal gets a snapshot, and what came before is deleted.
     public var snapshotInterval = 100_000
+    /// So long a processor that is to end waits for handlers that are under way. Then they are cancelled, the journal says that
+    /// nobody knows how they ended, and `run` returns, whether they do or not. What such a handler still brings does not count; the
+    /// next process goes on by the effect class, as after a timeout.
+    public var stopGrace: Duration = .seconds(30)
     /// Seed of the jitter of retries.
     public var seed: UInt64 = 0
 

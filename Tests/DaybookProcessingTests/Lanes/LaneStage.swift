@@ -182,6 +182,7 @@ func expectSame(_ a: GroupState, _ b: GroupState, sourceLocation: SourceLocation
     #expect(a.effects == b.effects, sourceLocation: sourceLocation)
     #expect(a.redrives == b.redrives, sourceLocation: sourceLocation)
     #expect(a.deadSince == b.deadSince, sourceLocation: sourceLocation)
+    #expect(a.recent == b.recent, sourceLocation: sourceLocation)
     #expect(a.holds == b.holds, sourceLocation: sourceLocation)
     #expect(a.counts == b.counts, sourceLocation: sourceLocation)
     #expect(a.deadInARow == b.deadInARow, sourceLocation: sourceLocation)
