@@ -18,12 +18,15 @@ public enum JSONValue: Sendable {
 
     /// Reads one JSON text (RFC 8259), nested at most 512 deep. O(count).
     ///
-    /// Throws `JSONValueProblem` when `text` is something else, or holds a number that `Decimal` cannot.
+    /// Throws `JSONValueProblem` when `text` is something else, or holds a number that `Decimal` cannot, or an object that has
+    /// a name twice: of the two members parsers take the first or the last, and what has been checked must be what is read.
     public init(parsing text: some Sequence<UInt8>) throws(JSONValueProblem) {
         let text = Data(text)
         do {
             // Foundation reads [1,] and the like, which the systems behind this one may not.
-            _ = try text.withUnsafeBytes { bytes throws(JSONProblem) in try JSONScanner.scan(bytes) }
+            _ = try text.withUnsafeBytes { bytes throws(JSONProblem) in
+                try JSONScanner.scan(bytes, refusesRepeatedNames: true)
+            }
             self = try JSONDecoder().decode(JSONValue.self, from: text)
         } catch let problem as JSONProblem {
             throw JSONValueProblem(reason: "\(problem.reason), at byte \(problem.place)")

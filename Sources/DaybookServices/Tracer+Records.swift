@@ -27,7 +27,7 @@ extension Tracer {
         _ record: Record, at offset: Offset, of topicPartition: TopicPartition, group: String? = nil,
         _ body: (Span) async throws -> R
     ) async rethrows -> R {
-        try await withSpan("process \(topicPartition.topic)", ofKind: .consumer) { span in
+        try await withSpan("process \(topicPartition.topic)", context: .topLevel, ofKind: .consumer) { span in
             span.describe("process", topicPartition.topic.description)
             span.attributes["messaging.destination.partition.id"] = "\(topicPartition.partition)"
             span.attributes["messaging.kafka.offset"] = offset.rawValue

@@ -22,16 +22,20 @@ package struct JSONScanner {
     private let bytes: UnsafeRawBufferPointer
     private let path: [JSONPath.Step]
     private let depthLimit: Int
+    private let refusesRepeatedNames: Bool
     private var place = 0
     private var found: JSONFound?
 
     /// Checks that `text` is one JSON value with nothing but blanks around it, and returns what stands at `path`: nil
-    /// when nothing does. Of members with the same name the last one counts, as most parsers have it. O(count).
+    /// when nothing does. Of members with the same name the last one counts, as most parsers have it, unless
+    /// `refusesRepeatedNames`: then names that are the same, or look the same because they are equivalent to Unicode, are a
+    /// problem. O(count).
     package static func scan(
-        _ text: UnsafeRawBufferPointer, path: JSONPath? = nil, depthLimit: Int = 512
+        _ text: UnsafeRawBufferPointer, path: JSONPath? = nil, depthLimit: Int = 512, refusesRepeatedNames: Bool = false
     ) throws(JSONProblem) -> JSONFound? {
         try checkUTF8(text)
-        var scanner = JSONScanner(bytes: text, path: path?.steps ?? [], depthLimit: depthLimit)
+        var scanner = JSONScanner(
+            bytes: text, path: path?.steps ?? [], depthLimit: depthLimit, refusesRepeatedNames: refusesRepeatedNames)
         scanner.skipBlanks()
         // Without a path there is nothing to look for: -1 matches no step.
         try scanner.value(depth: 0, matched: path == nil ? -1 : 0)
@@ -40,10 +44,13 @@ package struct JSONScanner {
         return scanner.found
     }
 
-    private init(bytes: UnsafeRawBufferPointer, path: [JSONPath.Step], depthLimit: Int) {
+    private init(
+        bytes: UnsafeRawBufferPointer, path: [JSONPath.Step], depthLimit: Int, refusesRepeatedNames: Bool
+    ) {
         self.bytes = bytes
         self.path = path
         self.depthLimit = depthLimit
+        self.refusesRepeatedNames = refusesRepeatedNames
     }
 
     private static func checkUTF8(_ text: UnsafeRawBufferPointer) throws(JSONProblem) {
@@ -90,11 +97,16 @@ package struct JSONScanner {
         place += 1
         skipBlanks()
         if take(UInt8(ascii: "}")) { return }
+        var names: Set<String> = []
         while true {
             guard place < bytes.count, bytes[place] == UInt8(ascii: "\"") else {
                 throw problem("a member's name in quotation marks is missing")
             }
+            let start = place
             let (range, hasEscapes) = try string()
+            if refusesRepeatedNames, !names.insert(name(range, hasEscapes: hasEscapes)).inserted {
+                throw JSONProblem(reason: "a member's name stands there a second time", place: start)
+            }
             let isNext = isStep(matched, range, hasEscapes: hasEscapes)
             // A member given again takes the place of the one before, and of all that was found in it.
             if isNext { found = nil }
@@ -131,6 +143,10 @@ package struct JSONScanner {
         guard matched >= 0, matched < path.count, case .member(let name) = path[matched] else { return false }
         if hasEscapes { return JSONScanner.unescaped(bytes, range) == name }
         return bytes[range].elementsEqual(name)
+    }
+
+    private func name(_ range: Range<Int>, hasEscapes: Bool) -> String {
+        String(decoding: hasEscapes ? Self.unescaped(bytes, range) : Array(bytes[range]), as: UTF8.self)
     }
 
     // MARK: strings, numbers, words

@@ -12,6 +12,7 @@ struct SchemaProblemTests {
         arguments: [
             ("7", SchemaProblem.Code.notASchema, ""),
             ("{", .notASchema, ""),
+            ("{\"type\": \"string\", \"type\": \"number\"}", .notASchema, ""),
             ("{\"properties\": {\"a\": 1}}", .notASchema, "/properties/a"),
             ("{\"$schema\": \"http://json-schema.org/draft-04/schema#\"}", .unknownDialect, "/$schema"),
             ("{\"unevaluatedProperties\": false}", .unknownKeyword, "/unevaluatedProperties"),

@@ -89,6 +89,24 @@ struct JSONScannerTests {
         }
     }
 
+    @Test(
+        "a name that stands in one object twice is refused where somebody asks for it",
+        arguments: [
+            (#"{"a":1,"b":{"a":2},"a":3}"#, 19), (#"[{"a":1,"\u0061":2}]"#, 8), (#"{"é":1,"é":2}"#, 8),
+            (#"{"b":[{"x":1,"x":2}]}"#, 13),
+        ])
+    func repeatedNames(text: String, place: Int) throws {
+        let bytes = Array(text.utf8)
+        let problem = #expect(throws: JSONProblem.self) {
+            try bytes.withUnsafeBytes { try JSONScanner.scan($0, refusesRepeatedNames: true) }
+        }
+        #expect(problem?.place == place)
+        _ = try scan(text)
+        _ = try Array(#"{"a":{"a":1},"A":[{"a":1},{"a":2}]}"#.utf8).withUnsafeBytes {
+            try JSONScanner.scan($0, refusesRepeatedNames: true)
+        }
+    }
+
     @Test("what is no path", arguments: ["", ".", "a.", ".a", "a..b", "a[", "a[x]", "a[-1]", "a[\"b]", "a[1]b"])
     func refusesPath(_ text: String) {
         #expect(throws: (any Error).self) { try JSONPath(text) }

@@ -16,7 +16,14 @@ package struct Document: Hashable, Sendable {
 
 /// Documents of a system, by the order they are about.
 struct DocumentBook: Sendable {
+    private struct Revision: Hashable {
+        let order: String
+        let number: Int
+    }
     private(set) var documents: [Document] = []
+    /// What there is a document of: a later one says nothing about those before it.
+    private var made: Set<Revision> = []
+    /// The highest of each order.
     private var revisions: [String: Int] = [:]
     /// Documents that were made a second time.
     private(set) var repeated = 0
@@ -28,10 +35,11 @@ struct DocumentBook: Sendable {
         if document.rev <= last { repeated += 1 }
         if document.rev > last + 1 { outOfOrder += 1 }
         revisions[document.order] = max(last, document.rev)
+        made.insert(Revision(order: document.order, number: document.rev))
         documents.append(document)
     }
 
-    func contains(_ order: String, rev: Int) -> Bool { (revisions[order] ?? 0) >= rev }
+    func contains(_ order: String, rev: Int) -> Bool { made.contains(Revision(order: order, number: rev)) }
 
     func count(_ kind: String) -> Int { documents.count { $0.kind == kind } }
 

@@ -54,20 +54,22 @@ struct PrometheusText {
     }
 
     /// A label's value.
-    static func escaped(_ text: String) -> String { escape(text) { $0 == "\"" ? "\\\"" : nil } }
+    static func escaped(_ text: String) -> String { escape(text, isQuoted: true) }
 
-    private static func escapedHelp(_ text: String) -> String { escape(text) { _ in nil } }
+    private static func escapedHelp(_ text: String) -> String { escape(text, isQuoted: false) }
 
-    private static func escape(_ text: String, _ other: (Character) -> String?) -> String {
-        var result = ""
-        for character in text {
-            switch character {
-            case "\\": result += "\\\\"
-            // To Swift a carriage return and the line feed behind it are one character.
-            case "\n", "\r\n": result += "\\n"
-            default: result += other(character) ?? String(character)
+    /// By code points: to Swift a quotation mark with an accent on it is a character of its own, and so is a line feed behind a
+    /// carriage return; to whoever reads the text they are not.
+    private static func escape(_ text: String, isQuoted: Bool) -> String {
+        var result = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\\": result.append(contentsOf: "\\\\".unicodeScalars)
+            case "\n": result.append(contentsOf: "\\n".unicodeScalars)
+            case "\"" where isQuoted: result.append(contentsOf: "\\\"".unicodeScalars)
+            default: result.append(scalar)
             }
         }
-        return result
+        return String(result)
     }
 }

@@ -42,6 +42,15 @@ struct PrometheusRegistryTests {
                 """)
     }
 
+    @Test func `Quotation marks and line feeds are escaped, whatever Swift holds for one character with them`() {
+        let registry = PrometheusRegistry(help: ["b_total": "a\r\nb"])
+        Counter(label: "b_total", dimensions: [("a", "x\"\u{301}y\\\u{301}z\r\nw")], factory: registry).increment()
+        #expect(
+            registry.exposition().unicodeScalars.elementsEqual(
+                ("# HELP b_total a\r\\nb\n# TYPE b_total counter\n"
+                    + "b_total{a=\"x\\\"\u{301}y\\\\\u{301}z\r\\nw\"} 1\n").unicodeScalars))
+    }
+
     @Test func `The same name and labels are the same metric, in whatever order the labels come`() {
         let registry = PrometheusRegistry()
         Counter(label: "n_total", dimensions: [("a", "1"), ("b", "2")], factory: registry).increment()
