@@ -73,7 +73,9 @@ let package = Package(
         // Handlers of events: order per key, retries, dead letters, on the engine's public face and its journals.
         .target(
             name: "DaybookProcessing",
-            dependencies: ["Daybook", "DaybookModel", "DaybookRecords", "DaybookSchema", lifecycle]),
+            dependencies: [
+                "Daybook", "DaybookModel", "DaybookRecords", "DaybookSchema", "DaybookText", lifecycle,
+            ]),
         // What `DaybookServices` is to the log, for handlers: metrics, logs, spans, health. Apart, so that who wants one without the
         // other compiles neither the other nor its libraries.
         .target(

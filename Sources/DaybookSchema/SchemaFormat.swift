@@ -1,6 +1,8 @@
 // The values of the keyword `format` that are checked. JSON Schema leaves it open whether a format is only a remark; here
 // it is a demand, since that is what people mean who write one, and a format that is not known is refused at start.
 
+internal import DaybookText
+
 /// A form that a string may have to have.
 enum SchemaFormat: String, Sendable, CaseIterable {
     case date
@@ -17,11 +19,10 @@ enum SchemaFormat: String, Sendable, CaseIterable {
     func holds(_ text: String) -> Bool {
         let bytes = Array(text.utf8)
         return switch self {
-        case .date: Self.isDate(bytes[...])
-        case .time: Self.isTime(bytes[...])
-        case .dateTime:
-            bytes.count > 11 && Self.isDate(bytes[..<10]) && (bytes[10] | 0x20) == UInt8(ascii: "t")
-                && Self.isTime(bytes[11...])
+        case .date: Self.holds(text) { $0.day() != nil }
+        // A leap second is accepted where UTC may have one.
+        case .time: Self.holds(text) { $0.time() != nil }
+        case .dateTime: Self.holds(text) { $0.day() != nil && $0.take("Tt") && $0.time() != nil }
         case .email: Self.isEmail(bytes)
         case .hostname: Self.isHostname(bytes[...])
         case .ipv4: Self.isIPv4(bytes[...])
@@ -31,39 +32,10 @@ enum SchemaFormat: String, Sendable, CaseIterable {
         }
     }
 
-    // MARK: RFC 3339
-
-    private static func isDate(_ text: ArraySlice<UInt8>) -> Bool {
-        guard text.count == 10, separators(text, UInt8(ascii: "-"), at: [4, 7]), let year = number(text, 0..<4),
-            let month = number(text, 5..<7), let day = number(text, 8..<10), (1...12).contains(month), day >= 1
-        else { return false }
-        let isLeap = year.isMultiple(of: 4) && (!year.isMultiple(of: 100) || year.isMultiple(of: 400))
-        let days = [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
-        return day <= days[month - 1]
-    }
-
-    /// `hh:mm:ss`, a fraction if any, and `Z` or a distance from UTC. A leap second is accepted where UTC may have one.
-    private static func isTime(_ text: ArraySlice<UInt8>) -> Bool {
-        guard text.count >= 9, separators(text, UInt8(ascii: ":"), at: [2, 5]), let hour = number(text, 0..<2),
-            let minute = number(text, 3..<5), let second = number(text, 6..<8), hour < 24, minute < 60, second <= 60
-        else { return false }
-        var zone = text.dropFirst(8)
-        if zone.first == UInt8(ascii: ".") {
-            let digits = zone.dropFirst().prefix(while: isDigit)
-            guard !digits.isEmpty else { return false }
-            zone = zone.dropFirst(1 + digits.count)
-        }
-        guard let distance = minutesFromUTC(zone) else { return false }
-        return second < 60 || ((hour * 60 + minute - distance) % 1_440 + 1_440) % 1_440 == 1_439
-    }
-
-    private static func minutesFromUTC(_ zone: ArraySlice<UInt8>) -> Int? {
-        if zone.count == 1, let letter = zone.first, letter | 0x20 == UInt8(ascii: "z") { return 0 }
-        guard zone.count == 6, let sign = zone.first, sign == UInt8(ascii: "+") || sign == UInt8(ascii: "-"),
-            separators(zone, UInt8(ascii: ":"), at: [3]), let hours = number(zone, 1..<3),
-            let minutes = number(zone, 4..<6), hours < 24, minutes < 60
-        else { return nil }
-        return (sign == UInt8(ascii: "-") ? -1 : 1) * (hours * 60 + minutes)
+    /// Whether the whole text is what `form` takes off it, in the forms of RFC 3339.
+    private static func holds(_ text: String, _ form: (inout MomentScanner) -> Bool) -> Bool {
+        var scanner = MomentScanner(text)
+        return form(&scanner) && scanner.isAtEnd
     }
 
     // MARK: names and addresses
@@ -169,16 +141,5 @@ enum SchemaFormat: String, Sendable, CaseIterable {
 
     private static func isHexadecimal(_ byte: UInt8) -> Bool {
         isDigit(byte) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte | 0x20)
-    }
-
-    private static func separators(_ text: ArraySlice<UInt8>, _ separator: UInt8, at places: [Int]) -> Bool {
-        places.allSatisfy { text[text.startIndex + $0] == separator }
-    }
-
-    /// The number at `range` of `text`, counted from its start; nil unless it is made of digits alone.
-    private static func number(_ text: ArraySlice<UInt8>, _ range: Range<Int>) -> Int? {
-        let digits = text[(text.startIndex + range.lowerBound)..<(text.startIndex + range.upperBound)]
-        guard digits.allSatisfy(isDigit) else { return nil }
-        return digits.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) }
     }
 }

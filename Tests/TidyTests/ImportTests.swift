@@ -22,8 +22,8 @@ struct ImportTests {
             "Synchronization",
         ]),
         "DaybookProcessing": [
-            "Daybook", "DaybookModel", "DaybookRecords", "DaybookSchema", "FoundationEssentials", "ServiceLifecycle",
-            "Synchronization",
+            "Daybook", "DaybookModel", "DaybookRecords", "DaybookSchema", "DaybookText", "FoundationEssentials",
+            "ServiceLifecycle", "Synchronization",
         ],
         "DaybookProcessingServices": [
             "Daybook", "DaybookProcessing", "DaybookServices", "Logging", "Metrics", "ServiceLifecycle",

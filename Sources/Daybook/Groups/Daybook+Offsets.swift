@@ -175,7 +175,7 @@ extension OffsetShard {
         let error: DaybookError? = await withCheckedContinuation { continuation in
             submit(
                 OffsetRequest(
-                    group: group, work: work, needsEmptyGroup: needsEmptyGroup, isAllowed: isAllowed,
+                    group: group, work: work, needsEmptyGroup: needsEmptyGroup, isAllowed: isAllowed.map { ask in { _ in ask() } },
                     validate: validate,
                     completion: { continuation.resume(returning: $0) }), of: daybook)
         }

@@ -8,10 +8,13 @@ public import DaybookRecords
 extension Event {
     /// The event as a record, ready to be sent. Its timestamp is the event's time.
     ///
-    /// Throws `.empty`, `.invalidSequence` or `.invalidName` where the event would not be one.
+    /// Throws `.empty`, `.invalidSequence`, `.invalidName`, or `.invalidTime` for a time outside of the years 1 to 9999,
+    /// where what the record says could not be read again as an event.
     public func record() throws(EventError) -> Record {
         for (name, value) in [("id", id), ("source", source), ("type", type)] where value.isEmpty { throw .empty(name) }
         if let sequence, sequence < 0 { throw .invalidSequence(String(sequence)) }
+        let timeText = time.map { RFC3339.text($0) }
+        if let timeText, RFC3339.timestamp(timeText) != time { throw .invalidTime(timeText) }
         var headers = [
             RecordHeader("ce_specversion", "1.0"), RecordHeader("ce_id", id), RecordHeader("ce_source", source),
             RecordHeader("ce_type", type),
@@ -19,7 +22,7 @@ extension Event {
         func add(_ name: String, _ value: String?) {
             if let value { headers.append(RecordHeader("ce_" + name, value)) }
         }
-        add("time", time.map { RFC3339.text($0) })
+        add("time", timeText)
         add("subject", subject)
         add("dataschema", schema)
         add("sequence", sequence.map { String($0) })

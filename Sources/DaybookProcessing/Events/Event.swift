@@ -25,7 +25,7 @@ public struct Event: Hashable, Sendable {
     /// The business key (`partitionkey`): events of one key are handled in their order. It is the key of the record.
     public var partitionKey: String?
     /// The revision of the subject that this event makes (`sequence`), from 1 upwards without gaps where a group's revision
-    /// gate is to see to it that none is left out.
+    /// gate is to see to it that none is left out. 0 is no revision: the gate lets it pass.
     public var sequence: Int64?
     /// What belongs together across systems (`correlationid`).
     public var correlationID: String?

@@ -66,6 +66,11 @@ struct EventTests {
         }
         refuses(.empty("source")) { $0.source = "" }
         refuses(.invalidSequence("-1")) { $0.sequence = -1 }
+        for (year, milliseconds) in [
+            ("+010000-01-01T00:00:00Z", 253_402_300_800_000), ("0000-12-31T23:59:59.999Z", -62_135_596_800_001),
+        ] as [(String, Int64)] {
+            refuses(.invalidTime(year)) { $0.time = Timestamp(milliseconds: milliseconds) }
+        }
         refuses(.invalidName("id")) { $0.extensions = ["id": "x"] }
         refuses(.invalidName("Region")) { $0.extensions = ["Region": "x"] }
         refuses(.invalidName("")) { $0.extensions = ["": "x"] }
