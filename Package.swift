@@ -21,6 +21,7 @@ let package = Package(
         .library(name: "DaybookSchema", targets: ["DaybookSchema"]),
         .library(name: "DaybookServices", targets: ["DaybookServices"]),
         .library(name: "DaybookTesting", targets: ["DaybookTesting"]),
+        .library(name: "DaybookTracking", targets: ["DaybookTracking"]),
         .executable(name: "daybook", targets: ["DaybookCLI"]),
         .executable(name: "ingestion-example", targets: ["IngestionExample"]),
     ],
@@ -44,6 +45,10 @@ let package = Package(
             name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
         .systemLibrary(
             name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"]), .brew(["lz4"])]),
+        .systemLibrary(
+            name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"]), .brew(["sqlite"])]),
+        .systemLibrary(
+            name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"]), .brew(["libpq"])]),
         .target(name: "CDaybookShims"),
         .target(name: "DaybookModel"),
         .target(name: "DaybookText"),
@@ -81,6 +86,12 @@ let package = Package(
         .target(
             name: "DaybookProcessingServices",
             dependencies: ["Daybook", "DaybookProcessing", "DaybookServices", lifecycle, logging, metrics, tracing]),
+        // What became of every event, in SQL: the only target that links a database.
+        .target(
+            name: "DaybookTracking",
+            dependencies: [
+                "CPostgres", "CSQLite", "Daybook", "DaybookModel", "DaybookProcessing", "DaybookRecords", lifecycle,
+            ]),
         .target(
             name: "DaybookTesting",
             dependencies: [
@@ -127,6 +138,12 @@ let package = Package(
             dependencies: [
                 "Daybook", "DaybookModel", "DaybookProcessing", "DaybookRecords", "DaybookScenario", "DaybookSchema",
                 "DaybookTesting",
+            ]),
+        .testTarget(
+            name: "DaybookTrackingTests",
+            dependencies: [
+                "Daybook", "DaybookModel", "DaybookProcessing", "DaybookRecords", "DaybookScenario", "DaybookTesting",
+                "DaybookTracking",
             ]),
         .testTarget(
             name: "DaybookServicesTests",

@@ -1,10 +1,10 @@
 // What a group's journal can say. Its bytes are in `JournalPage`; what each entry does to a group is in `GroupState`.
 // Who decides what is written is `GroupMachine`.
 
-internal import DaybookModel
+package import DaybookModel
 
 /// One thing that has happened in a group.
-enum JournalEntry: Hashable, Sendable {
+package enum JournalEntry: Hashable, Sendable {
     /// A process has taken the group over: what an earlier one still writes does not count.
     case opened
     /// The process that had the group has ended with nothing under way.
@@ -25,6 +25,23 @@ enum JournalEntry: Hashable, Sendable {
     case hastened(Place, by: String, note: String)
     /// The first entry of a page that was written while no process had the group: it is no sign of life of one.
     case byHand
+    /// By which patterns of types events go to which downstreams, from here on. For whoever reads the journal: it changes
+    /// nothing in the group.
+    case routes([RouteName])
+}
+
+/// A route, as a journal names it.
+package struct RouteName: Hashable, Sendable {
+    package var types: String
+    package var downstream: String
+
+    package init(types: String, downstream: String) {
+        self.types = types
+        self.downstream = downstream
+    }
+
+    /// Whether it is for events of that type.
+    package func matches(_ type: String) -> Bool { EventTypePattern(types).matches(type) }
 }
 
 /// Why a group has stopped.

@@ -46,6 +46,13 @@ extension JournalWriter {
             self.place(place)
             for text in [by, note] { self.text(text) }
         case .byHand: byte(12)
+        case .routes(let routes):
+            byte(13)
+            number(routes.count)
+            for route in routes {
+                text(route.types)
+                text(route.downstream)
+            }
         }
     }
 
@@ -161,6 +168,11 @@ extension JournalReader {
         case 10: return .resumed(by: try text(), note: try text())
         case 11: return .hastened(try place(), by: try text(), note: try text())
         case 12: return .byHand
+        case 13:
+            return .routes(
+                try array { r throws(JournalBytesError) in
+                    RouteName(types: try r.text(), downstream: try r.text())
+                })
         case let tag: throw .unknownTag(tag)
         }
     }

@@ -5,14 +5,14 @@
 //
 // Numbers are LEB128. Runs of plain successes are ranges, whose start is counted from the end of the range before it.
 
-internal import DaybookModel
+package import DaybookModel
 
 /// Some entries, written together by one process.
-struct JournalPage: Hashable, Sendable {
+package struct JournalPage: Hashable, Sendable {
     /// The number of the process, raised each time a group is opened.
-    var epoch: Int64
-    var time: Timestamp
-    var entries: [JournalEntry]
+    package var epoch: Int64
+    package var time: Timestamp
+    package var entries: [JournalEntry]
 
     static let kind: UInt8 = 1
     static let version: UInt8 = 1

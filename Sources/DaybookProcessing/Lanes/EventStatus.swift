@@ -63,7 +63,7 @@ public enum SkipReason: Hashable, Sendable {
 }
 
 /// A step of one event, as the journal has it.
-enum EventChange: Hashable, Sendable {
+package enum EventChange: Hashable, Sendable {
     case waiting(deadline: Timestamp)
     /// The durable intent of an attempt.
     case attempting

@@ -51,6 +51,7 @@ extension GroupState {
             dropIfEmpty(lane)
             changed.append(Changed(lane: lane, place: nil))
         case .stopped(let reason): stop = reason
+        case .routes: break
         case .resumed:
             stop = nil
             deadInARow = 0

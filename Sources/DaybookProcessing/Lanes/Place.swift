@@ -4,33 +4,34 @@
 public import DaybookModel
 
 /// An event's place: a partition, by its number within the group, and an offset.
-struct Place: Hashable, Comparable, Sendable {
-    var partition: Int32
-    var offset: Offset
+package struct Place: Hashable, Comparable, Sendable {
+    package var partition: Int32
+    package var offset: Offset
 
-    init(_ partition: Int32, _ offset: Offset) {
+    package init(_ partition: Int32, _ offset: Offset) {
         self.partition = partition
         self.offset = offset
     }
 
     /// One number is enough: offsets of 2⁴⁸ and more may meet others, and are told apart all the same.
-    func hash(into hasher: inout Hasher) {
+    package func hash(into hasher: inout Hasher) {
         hasher.combine(UInt64(bitPattern: offset.rawValue) ^ UInt64(UInt32(bitPattern: partition)) << 48)
     }
 
-    static func < (a: Place, b: Place) -> Bool { (a.partition, a.offset) < (b.partition, b.offset) }
+    package static func < (a: Place, b: Place) -> Bool { (a.partition, a.offset) < (b.partition, b.offset) }
 }
 
 /// A sequence of events that is worked through in order: one key of one partition. A record without a key is a sequence of its
 /// own.
-struct Lane: Hashable, Sendable {
-    enum Key: Hashable, Sendable {
+package struct Lane: Hashable, Sendable {
+    /// The bytes of the key, or the offset of a record without one.
+    package enum Key: Hashable, Sendable {
         case bytes([UInt8])
         case none(Offset)
     }
 
-    let partition: Int32
-    let key: Key
+    package let partition: Int32
+    package let key: Key
     /// Of the key: it is looked for more often than its bytes should be gone through.
     private let keyHash: UInt64
 

@@ -40,6 +40,7 @@ struct OpenedGroup: Sendable {
                 entries.append(.partition(number: number, topicPartition, from: start))
             }
         }
+        entries.append(.routes(routes.names))
         let now = state.now(daybook.now)
         let page = JournalPage(epoch: state.epoch + 1, time: now, entries: entries)
         do { journalNext = try await journal.append([page.encoded()], expecting: contents.next) } catch {

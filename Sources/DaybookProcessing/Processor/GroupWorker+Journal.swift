@@ -88,6 +88,9 @@ extension GroupWorker {
         for part in GroupSnapshot.parts(machine.state) {
             try await append(part, JournalMoment(entries: [], isSnapshot: true))
         }
+        // Said again for whoever reads the journal from the snapshot on.
+        let page = JournalPage(epoch: machine.state.epoch, time: now, entries: [.routes(routes.names)])
+        try await append(page.encoded(), JournalMoment(entries: page.entries, isSnapshot: true))
         entriesSinceSnapshot = 0
         neededFrom = floors
         // Only now that the last part is durable may the rest go.

@@ -35,6 +35,8 @@ public struct Route: Sendable {
     /// Has the effect of an event, or throws. See `EffectFailure` for what a thrown error can say.
     public typealias Handler = @Sendable (Event, EventContext) async throws -> HandlerResult
 
+    /// As it was given.
+    let types: String
     let pattern: EventTypePattern
     let downstream: Downstream
     let effect: EffectClass
@@ -46,12 +48,18 @@ public struct Route: Sendable {
         _ types: String, to downstream: Downstream, effect: EffectClass,
         classifier: FailureClassifier = .standard, _ handler: @escaping Handler
     ) {
+        self.types = types
         pattern = EventTypePattern(types)
         self.downstream = downstream
         self.effect = effect
         self.classifier = classifier
         self.handler = handler
     }
+}
+
+extension [Route] {
+    /// As a journal names them.
+    var names: [RouteName] { map { RouteName(types: $0.types, downstream: $0.downstream.name) } }
 }
 
 /// Types of events: `crm.order.*.v1`.

@@ -23,6 +23,8 @@ struct JournalPageTests {
             .lane(key, isHeld: true, by: "eva", note: "n"),
             .lane(Lane(place, key: nil), isHeld: false, by: "", note: ""),
             .stopped(.deadLetters), .stopped(.parked), .stopped(.policy), .resumed(by: "eva", note: "ok"),
+            .routes([RouteName(types: "order.*", downstream: "erp"), RouteName(types: "**", downstream: "")]),
+            .routes([]),
         ]
         let due = Timestamp(milliseconds: 1_767_225_600_000)
         var changes: [EventChange] = [
