@@ -104,7 +104,7 @@ let package = Package(
             name: "DaybookCLI",
             dependencies: [
                 "Daybook", "DaybookProcessing", "DaybookScenario", "DaybookFiles", "DaybookStorage", "DaybookTesting",
-                "DaybookText", argumentParser, histogram,
+                "DaybookText", "DaybookTracking", argumentParser, histogram,
                 system,
             ]),
 
@@ -172,7 +172,7 @@ let package = Package(
             name: "DaybookCLITests",
             dependencies: [
                 "Daybook", "DaybookCLI", "DaybookModel", "DaybookProcessing", "DaybookRecords", "DaybookTesting",
-                "DaybookText", system,
+                "DaybookText", "DaybookTracking", system,
             ]),
         .testTarget(
             name: "DaybookTestingTests", dependencies: ["DaybookFiles", "DaybookModel", "DaybookTesting", system]),

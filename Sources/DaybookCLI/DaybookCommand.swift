@@ -13,7 +13,7 @@ struct DaybookCommand: AsyncParsableCommand {
         version: Daybook.release,
         subcommands: [
             StatusCommand.self, TopicCommand.self, ProduceCommand.self, ConsumeCommand.self, OffsetsCommand.self,
-            GroupsCommand.self, DeadLettersCommand.self, LanesCommand.self,
+            GroupsCommand.self, DeadLettersCommand.self, TrackCommand.self, LanesCommand.self,
             DumpCommand.self,
             VerifyCommand.self, RepairCommand.self, DoctorCommand.self, ScrubCommand.self, CompactCommand.self,
             DeleteRecordsCommand.self,

@@ -12,7 +12,7 @@ import Testing
 @Suite("Questions to a tracking database")
 struct TrackingQueryTests {
     /// A database with events of every status, drawn.
-    private static func filled(_ database: TrackingDatabase) throws -> [TrackedEvent] {
+    private static func filled(_ database: SQLDatabase) throws -> [TrackedEvent] {
         var generator = SeededGenerator(seed: 5)
         let session = try database.session(.readWrite)
         try TrackingStore(session: session).prepare()
@@ -84,7 +84,7 @@ struct TrackingQueryTests {
     }
 
     /// Fills the database and asks it everything.
-    static func check(_ database: TrackingDatabase) async throws {
+    static func check(_ database: SQLDatabase) async throws {
         let all = try filled(database)
         let tracking = Tracking(database)
         for (name, change, isWanted) in filters {
@@ -148,9 +148,9 @@ struct TrackingQueryTests {
 
     @Test func `a password in a URL is not repeated`() {
         #expect(
-            TrackingDatabase("postgres://eva:secret@db.local:5433/erp?password=x").description
+            SQLDatabase("postgres://eva:secret@db.local:5433/erp?password=x").description
                 == "postgres://eva@db.local:5433/erp")
-        #expect(TrackingDatabase("postgresql:///erp").description == "postgresql:///erp")
-        #expect(TrackingDatabase("/var/t.sqlite").path == "/var/t.sqlite")
+        #expect(SQLDatabase("postgresql:///erp").description == "postgresql:///erp")
+        #expect(SQLDatabase("/var/t.sqlite").path == "/var/t.sqlite")
     }
 }

@@ -30,10 +30,10 @@ struct TrackingStage: Sendable {
     }
 
     /// A file of SQLite's that is not there yet, unless that name was used before.
-    func file(_ name: String) -> TrackingDatabase { .sqlite("\(folder.path)/\(name).sqlite") }
+    func file(_ name: String) -> SQLDatabase { .sqlite("\(folder.path)/\(name).sqlite") }
 
     /// All rows, in the order of pages.
-    func rows(_ database: TrackingDatabase, _ filter: TrackingFilter = TrackingFilter()) throws -> [TrackedEvent] {
+    func rows(_ database: SQLDatabase, _ filter: TrackingFilter = TrackingFilter()) throws -> [TrackedEvent] {
         let conditions = filter.conditions
         return try database.session(.readOnly).rows(
             SQLStatement(
@@ -43,7 +43,7 @@ struct TrackingStage: Sendable {
     }
 
     /// How many rows of a group have each status.
-    func statuses(_ database: TrackingDatabase, _ group: String) throws -> [TrackedStatus: Int] {
+    func statuses(_ database: SQLDatabase, _ group: String) throws -> [TrackedStatus: Int] {
         Dictionary(grouping: try rows(database).filter { $0.group == group }, by: \.status).mapValues(\.count)
     }
 
@@ -79,6 +79,7 @@ struct TrackingStage: Sendable {
     }
 
     /// Runs a processor beside `body`, which is done when it returns.
+    @discardableResult
     func beside<R: Sendable>(
         _ processor: Processor, _ body: @escaping @Sendable () async throws -> R
     ) async throws -> R {

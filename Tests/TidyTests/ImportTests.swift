@@ -48,7 +48,7 @@ struct ImportTests {
         ],
         "DaybookCLI": cLibrary.union([
             "ArgumentParser", "Daybook", "DaybookFiles", "DaybookProcessing", "DaybookScenario", "DaybookStorage",
-            "DaybookTesting", "DaybookText",
+            "DaybookTesting", "DaybookText", "DaybookTracking",
             "Foundation",
             "FoundationEssentials", "Histogram", "SystemPackage", "Synchronization",
         ]),

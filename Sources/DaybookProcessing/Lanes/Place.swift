@@ -46,11 +46,11 @@ package struct Lane: Hashable, Sendable {
         }
     }
 
-    static func == (a: Lane, b: Lane) -> Bool {
+    package static func == (a: Lane, b: Lane) -> Bool {
         a.keyHash == b.keyHash && a.partition == b.partition && a.key == b.key
     }
 
-    func hash(into hasher: inout Hasher) { hasher.combine(keyHash &+ UInt64(UInt32(bitPattern: partition))) }
+    package func hash(into hasher: inout Hasher) { hasher.combine(keyHash &+ UInt64(UInt32(bitPattern: partition))) }
 }
 
 /// An event's place for whoever asks from outside.

@@ -14,6 +14,8 @@ public struct TrackedGroup: Sendable, Hashable {
     public let journalPosition: Offset
     /// When the last of these entries was written.
     public let time: Timestamp?
+    /// Entries of the journal that are not in the rows yet; nil where the journal has not been asked.
+    public var entriesBehind: Int?
 }
 
 /// Writes the fate of every event in every group into a database, and follows while processors are at work.
@@ -28,7 +30,7 @@ public struct TrackedGroup: Sendable, Hashable {
 /// tracking: the tracker tries again, see ``problem``.
 public final class Tracker: Service, Sendable {
     private let daybook: Daybook
-    private let groups: [String]?
+    private let chosen: [String]?
     private let interval: Duration
     private let thread: SQLThread
 
@@ -46,12 +48,12 @@ public final class Tracker: Service, Sendable {
     /// A tracker of these groups, by default of all that have a journal, also later. `interval` is how often it looks for
     /// something new.
     public init(
-        _ daybook: Daybook, database: TrackingDatabase, groups: [String]? = nil,
+        _ daybook: Daybook, database: SQLDatabase, groups: [String]? = nil,
         interval: Duration = .milliseconds(200)
     ) {
         precondition(interval > .zero, "a tracker looks for something new after some time, not at once")
         self.daybook = daybook
-        self.groups = groups
+        chosen = groups
         self.interval = interval
         thread = SQLThread(database, .readWrite, isInline: daybook.taskExecutor != nil)
     }
@@ -102,7 +104,7 @@ public final class Tracker: Service, Sendable {
     ) async throws -> [TrackedGroup] {
         try await prepare()
         var tracked: [TrackedGroup] = []
-        for group in groups ?? GroupHistory.groups(of: daybook) {
+        for group in chosen ?? GroupHistory.groups(of: daybook) {
             guard let history = GroupHistory(of: group, in: daybook) else { continue }
             var projection = GroupProjection(daybook, history, thread)
             projection.onProgress = { onProgress(TrackedGroup(group: group, journalPosition: $0, time: nil)) }
@@ -121,7 +123,7 @@ public final class Tracker: Service, Sendable {
         onProgress: @escaping @Sendable (TrackedGroup) -> Void = { _ in }
     ) async throws -> [TrackedGroup] {
         try await prepare()
-        for group in groups ?? GroupHistory.groups(of: daybook) {
+        for group in chosen ?? GroupHistory.groups(of: daybook) {
             // Whoever follows the same database is overtaken by this, and goes on from the beginning too.
             try await thread.run { session in
                 let store = TrackingStore(session: session)
@@ -138,6 +140,21 @@ public final class Tracker: Service, Sendable {
             state.withLock { $0.positions[group] = nil }
         }
         return try await catchUp(onProgress: onProgress)
+    }
+
+    /// How far the database has come with each group, and how far it is behind its journal.
+    public func groups() async throws -> [TrackedGroup] {
+        let stored = try await thread.run { try TrackingStore(session: $0).groups() }
+        let known = Dictionary(uniqueKeysWithValues: stored.map { ($0.group, $0) })
+        var result: [TrackedGroup] = []
+        for group in chosen ?? GroupHistory.groups(of: daybook) {
+            guard let history = GroupHistory(of: group, in: daybook) else { continue }
+            var tracked = known[group] ?? TrackedGroup(group: group, journalPosition: .zero, time: nil)
+            let end = try await history.offsets().upperBound
+            tracked.entriesBehind = max(0, Int(tracked.journalPosition.distance(to: end)))
+            result.append(tracked)
+        }
+        return result
     }
 
     private func prepare() async throws {

@@ -75,6 +75,17 @@ struct TrackingStore {
         return position
     }
 
+    /// How far each group has come, in the order of names.
+    func groups() throws(SQLError) -> [TrackedGroup] {
+        try session.rows(
+            "SELECT group_name, journal_position, journal_time FROM daybook_tracking_groups ORDER BY group_name"
+        ).map { row in
+            TrackedGroup(
+                group: row[0].text ?? "", journalPosition: Offset(row[1].integer ?? 0),
+                time: row[2].integer.map { Timestamp(milliseconds: $0) })
+        }
+    }
+
     /// Takes the group's next step: throws `Overtaken` where somebody else has taken it. Within a transaction.
     func claim(_ group: String, _ number: Int64) throws {
         _ = try session.execute(
@@ -120,30 +131,11 @@ struct TrackingStore {
     // MARK: routes as text
 
     private static func text(_ routes: [RouteName]) -> String {
-        func escaped(_ text: String) -> String {
-            text.map { ["\\": "\\\\", "\t": "\\t", "\n": "\\n"][$0] ?? String($0) }.joined()
-        }
-        return routes.map { escaped($0.types) + "\t" + escaped($0.downstream) }.joined(separator: "\n")
+        EscapedLines.text(routes.map { ($0.types, $0.downstream) })
     }
 
     private static func routes(_ text: String) -> [RouteName] {
-        func plain(_ text: Substring) -> String {
-            var (result, isEscaped) = ("", false)
-            for character in text {
-                if !isEscaped, character == "\\" {
-                    isEscaped = true
-                } else {
-                    let meant: Character = character == "t" ? "\t" : character == "n" ? "\n" : character
-                    result.append(isEscaped ? meant : character)
-                    isEscaped = false
-                }
-            }
-            return result
-        }
-        return text.split(separator: "\n").compactMap { line in
-            let parts = line.split(separator: "\t", omittingEmptySubsequences: false)
-            return parts.count == 2 ? RouteName(types: plain(parts[0]), downstream: plain(parts[1])) : nil
-        }
+        EscapedLines.pairs(text).map { RouteName(types: $0, downstream: $1) }
     }
 
     // MARK: partitions

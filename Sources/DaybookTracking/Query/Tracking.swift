@@ -9,7 +9,7 @@ public final class Tracking: Sendable {
     private let thread: SQLThread
 
     /// Asks this database, which is opened with the first question. Questions of one `Tracking` wait for each other.
-    public init(_ database: TrackingDatabase) { thread = SQLThread(database, .readOnly) }
+    public init(_ database: SQLDatabase) { thread = SQLThread(database, .readOnly) }
 
     /// Some events, and where the rest begins.
     public struct Page: Sendable, Hashable {
@@ -95,14 +95,6 @@ public final class Tracking: Sendable {
 
     /// How far the database has come with each group it knows.
     public func groups() async throws -> [TrackedGroup] {
-        try await thread.run { session in
-            try session.rows(
-                "SELECT group_name, journal_position, journal_time FROM daybook_tracking_groups ORDER BY group_name"
-            ).map { row in
-                TrackedGroup(
-                    group: row[0].text ?? "", journalPosition: Offset(row[1].integer ?? 0),
-                    time: row[2].integer.map { Timestamp(milliseconds: $0) })
-            }
-        }
+        try await thread.run { try TrackingStore(session: $0).groups() }
     }
 }

@@ -46,8 +46,9 @@ public final class PostgresSession: SQLSession {
         if isOwner { PQfinish(handle) }
     }
 
-    public var beginning: String { "BEGIN" }
+    public var dialect: SQLDialect { .postgres }
 
+    @discardableResult
     public func execute(_ statement: SQLStatement) throws(SQLError) -> Int {
         let result = try run(statement)
         defer { PQclear(result) }

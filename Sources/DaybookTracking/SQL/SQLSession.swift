@@ -1,6 +1,15 @@
 // A connection to a database: the seam that has two sides, `SQLiteSession` and `PostgresSession`. Calls block; whoever is not on
 // a thread of their own goes through `SQLThread`.
 
+/// Whose SQL a database speaks, where the two differ.
+public enum SQLDialect: Sendable, Hashable {
+    case sqlite
+    case postgres
+
+    /// What begins a transaction that is going to write.
+    var beginning: String { self == .sqlite ? "BEGIN IMMEDIATE" : "BEGIN" }
+}
+
 /// A connection to a database, or a user's own connection on loan. It is used by one thread at a time.
 public protocol SQLSession: AnyObject {
     /// Carries a statement out and returns how many rows it has inserted, changed or deleted.
@@ -10,8 +19,8 @@ public protocol SQLSession: AnyObject {
     /// The rows that a query finds, in its order.
     func rows(_ statement: SQLStatement) throws(SQLError) -> [[SQLValue]]
 
-    /// What begins a transaction that is going to write.
-    var beginning: String { get }
+    /// Whose database it is.
+    var dialect: SQLDialect { get }
 }
 
 extension SQLSession {
@@ -25,7 +34,7 @@ extension SQLSession {
 
     /// Runs `body` within a transaction, which is there as a whole when this returns, and not at all when it throws.
     func transaction<R>(_ body: () throws -> R) throws -> R {
-        _ = try execute(beginning)
+        _ = try execute(dialect.beginning)
         let result: R
         do {
             result = try body()

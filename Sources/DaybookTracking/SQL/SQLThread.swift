@@ -8,12 +8,12 @@ internal import Dispatch
 /// Safety: `session` is touched by the queue alone, or where there is none by a simulation's only thread.
 final class SQLThread: @unchecked Sendable {
     private let queue: DispatchQueue?
-    private let database: TrackingDatabase
+    private let database: SQLDatabase
     private let access: SQLiteSession.Access
     private var session: (any SQLSession)?
 
     /// `isInline`: calls run on the caller's thread.
-    init(_ database: TrackingDatabase, _ access: SQLiteSession.Access, isInline: Bool = false) {
+    init(_ database: SQLDatabase, _ access: SQLiteSession.Access, isInline: Bool = false) {
         self.database = database
         self.access = access
         queue = isInline ? nil : DispatchQueue(label: "daybook.tracking")

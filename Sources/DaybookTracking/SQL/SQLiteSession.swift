@@ -5,7 +5,9 @@ internal import CSQLite
 
 /// A connection to an SQLite database.
 public final class SQLiteSession: SQLSession {
-    private let handle: OpaquePointer
+    /// SQLite's own `sqlite3 *`.
+    let connection: OpaquePointer
+    private var handle: OpaquePointer { connection }
     private let isOwner: Bool
     private var prepared: [String: Prepared] = [:]
 
@@ -21,7 +23,7 @@ public final class SQLiteSession: SQLSession {
     /// Works on a connection that somebody else has opened, for example `db.sqliteConnection` of GRDB: statements become part
     /// of the transaction that it is in. The connection must stay open as long as the session is used.
     public init(connection handle: OpaquePointer) {
-        self.handle = handle
+        connection = handle
         isOwner = false
     }
 
@@ -42,7 +44,7 @@ public final class SQLiteSession: SQLSession {
             sqlite3_close_v2(handle)
             throw SQLError(.unavailable, "\(path) cannot be opened: \(reason)")
         }
-        self.handle = handle
+        connection = handle
         isOwner = true
         sqlite3_busy_timeout(handle, 10_000)
         guard access == .readWrite else { return }
@@ -55,8 +57,9 @@ public final class SQLiteSession: SQLSession {
         if isOwner { sqlite3_close_v2(handle) }
     }
 
-    public var beginning: String { "BEGIN IMMEDIATE" }
+    public var dialect: SQLDialect { .sqlite }
 
+    @discardableResult
     public func execute(_ statement: SQLStatement) throws(SQLError) -> Int {
         let running = try start(statement)
         defer { sqlite3_reset(running) }

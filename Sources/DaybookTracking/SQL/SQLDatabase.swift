@@ -4,7 +4,7 @@
 public import Daybook
 
 /// A database for tracking.
-public struct TrackingDatabase: Sendable, Hashable, CustomStringConvertible {
+public struct SQLDatabase: Sendable, Hashable, CustomStringConvertible {
     private enum Place: Hashable {
         case file(String)
         case server(String)
@@ -12,17 +12,17 @@ public struct TrackingDatabase: Sendable, Hashable, CustomStringConvertible {
     private let place: Place
 
     /// A file of SQLite's, which is made when something is first written.
-    public static func sqlite(_ path: String) -> TrackingDatabase { TrackingDatabase(place: .file(path)) }
+    public static func sqlite(_ path: String) -> SQLDatabase { SQLDatabase(place: .file(path)) }
 
     /// A PostgreSQL database: `postgres://user@host:5432/database`, with libpq's parameters behind a question mark. Passwords
     /// may be where libpq looks for them: in `~/.pgpass`, or in the environment.
-    public static func postgres(_ url: String) -> TrackingDatabase { TrackingDatabase(place: .server(url)) }
+    public static func postgres(_ url: String) -> SQLDatabase { SQLDatabase(place: .server(url)) }
 
     /// The file `tracking.sqlite` in a daybook's directory.
-    public static func beside(_ daybook: Daybook) -> TrackingDatabase { .inDirectory(daybook.directory) }
+    public static func beside(_ daybook: Daybook) -> SQLDatabase { .inDirectory(daybook.directory) }
 
     /// The file `tracking.sqlite` in a data directory.
-    public static func inDirectory(_ directory: String) -> TrackingDatabase { .sqlite(directory + "/" + fileName) }
+    public static func inDirectory(_ directory: String) -> SQLDatabase { .sqlite(directory + "/" + fileName) }
 
     /// The name of the file in a data directory.
     public static let fileName = "tracking.sqlite"
