@@ -143,7 +143,7 @@ let package = Package(
             name: "DaybookTrackingTests",
             dependencies: [
                 "Daybook", "DaybookModel", "DaybookProcessing", "DaybookRecords", "DaybookScenario", "DaybookTesting",
-                "DaybookTracking",
+                "DaybookServices", "DaybookTracking", lifecycle, logging,
             ]),
         .testTarget(
             name: "DaybookServicesTests",

@@ -15,6 +15,7 @@ import Testing
         ("OperatingALiveService", "DaybookTests/DocumentationSamples"),
         ("ServicesAndObservability", "DaybookServicesTests/ServiceSamples"),
         ("OperatingOffsets", "DaybookTests/DocumentationSamples"),
+        ("TrackingEvents", "DaybookTrackingTests/TrackingSamples"),
         ("ExactlyOnce", "DaybookTests/Transactions/TransactionSamples"),
         ("ConsumingWithGroups", "DaybookTests/GroupSamples"), ("ChoosingDurability", "DaybookTests/DurabilitySamples"),
         ("ProcessingEvents", "DaybookProcessingServicesTests/ProcessingSamples"),
