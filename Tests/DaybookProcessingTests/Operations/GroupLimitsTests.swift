@@ -90,8 +90,9 @@ struct GroupLimitsTests {
                 _ = try await daybook.append(records, to: try Self.partition())
             }
             try await publish(0..<8)
-            try await work(daybook, configuration, route, until: { $0.counts.dead == 4 && $0.openCount == 0 }) {
-                #expect(try await $0.status().stop == nil)
+            try await work(daybook, configuration, route, until: { $0.counts.dead == 4 && $0.openCount == 0 }) { processor in
+                let stop = try await processor.status().stop
+                #expect(stop == nil)
             }
             try await publish(8..<40)
             try await work(daybook, configuration, route, until: { $0.stop != nil }) { processor in
