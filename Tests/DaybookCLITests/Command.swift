@@ -82,6 +82,15 @@ final class Command: Sendable {
     @discardableResult
     func run(_ arguments: String...) throws -> Outcome { try run(arguments) }
 
+    /// Runs commands that may ask this very process for something, on a thread of their own: the answer may need the threads on
+    /// which tests run, and they must not all wait for it.
+    @discardableResult
+    func aside<Value: Sendable>(_ work: @escaping @Sendable (Command) throws -> Value) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            Thread { continuation.resume(with: Result { try work(self) }) }.start()
+        }
+    }
+
     /// Runs what must succeed.
     @discardableResult
     func succeed(

@@ -172,11 +172,12 @@ extension OffsetShard {
         isAllowed: (@Sendable () -> DaybookError?)? = nil, _ daybook: Daybook,
         validate: (@Sendable (borrowing OffsetTable) -> DaybookError?)? = nil
     ) async throws(DaybookError) {
-        let error: DaybookError? = await withCheckedContinuation { continuation in
+        var ask: (@Sendable ([TopicPartition: OffsetCommit]) -> DaybookError?)?
+        if let isAllowed { ask = { _ in isAllowed() } }
+        let error: DaybookError? = await withCheckedContinuation { [ask] continuation in
             submit(
                 OffsetRequest(
-                    group: group, work: work, needsEmptyGroup: needsEmptyGroup, isAllowed: isAllowed.map { ask in { _ in ask() } },
-                    validate: validate,
+                    group: group, work: work, needsEmptyGroup: needsEmptyGroup, isAllowed: ask, validate: validate,
                     completion: { continuation.resume(returning: $0) }), of: daybook)
         }
         if let error { throw error }

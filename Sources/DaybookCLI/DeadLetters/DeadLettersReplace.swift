@@ -85,14 +85,10 @@ struct DeadLettersReplace: AsyncParsableCommand {
         if let type { event.type = type }
         if let contentType { event.contentType = contentType }
         if let body {
-            do {
-                let data =
-                    body == "-"
-                    ? try FileHandle.standardInput.readToEnd() ?? Data() : try Data(contentsOf: URL(filePath: body))
-                event.body = Array(data)
-            } catch {
-                throw CommandFailure("The file \(body) cannot be read: \(error.localizedDescription)")
-            }
+            let input = try ByteInput(body)
+            var bytes: [UInt8] = []
+            while let part = try input.next() { bytes += part }
+            event.body = bytes
         }
         return event
     }

@@ -64,10 +64,13 @@ enum SeedMixing {
 }
 
 extension Duration {
-    /// Whole milliseconds, rounded down; at the ends of Int64 they stay there.
+    /// Whole milliseconds, rounded down. Beyond 17,000 years they stay there, so that a moment so much later, and the sum of a
+    /// few, can still be written into a journal.
     var wholeMilliseconds: Int64 {
+        let longest: Int64 = 1 << 49
         let (seconds, attoseconds) = components
         let (product, overflow) = seconds.multipliedReportingOverflow(by: 1000)
-        return overflow ? (seconds > 0 ? .max : .min) : product + attoseconds / 1_000_000_000_000_000
+        if overflow || product.magnitude >= longest { return seconds > 0 ? longest : -longest }
+        return product + attoseconds / 1_000_000_000_000_000
     }
 }

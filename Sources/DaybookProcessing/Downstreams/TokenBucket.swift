@@ -35,7 +35,7 @@ struct TokenBucket: Sendable {
     func nextToken(after now: Timestamp) -> Timestamp? {
         // What is added in small parts does not quite add up to one.
         if tokens >= 1 - 1e-9 { return nil }
-        return now.advanced(byMilliseconds: max(1, Int64(((1 - tokens) / perMillisecond).rounded(.up))))
+        return now.advanced(byMilliseconds: max(1, Int64(min(1e14, ((1 - tokens) / perMillisecond).rounded(.up)))))
     }
 
     /// Takes a token that is there.

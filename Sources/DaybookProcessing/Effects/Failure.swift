@@ -38,23 +38,27 @@ public struct EffectFailure: Error, Hashable, Sendable, CustomStringConvertible 
 
 /// What a failure leaves in the journal.
 public struct FailureNote: Hashable, Sendable {
-    /// The error's type.
+    /// The error's type; at most 1 KiB of UTF-8.
     public var type: String
     /// What it says; at most 1 KiB of UTF-8.
     public var text: String
 
-    /// Longer texts are cut at a character.
+    /// Longer texts are cut between two code points.
     public init(type: String, text: String) {
-        self.type = type
-        self.text = text
-        while self.text.utf8.count > Self.longestText {
-            self.text.removeLast(max(1, (self.text.utf8.count - Self.longestText) / 4))
-        }
+        self.type = type.cutForJournal
+        self.text = text.cutForJournal
     }
 
     init(_ error: any Error) { self.init(type: "\(Swift.type(of: error))", text: "\(error)") }
+}
 
-    static let longestText = 1024
+extension String {
+    /// As much of it as a journal keeps: its first KiB of UTF-8, cut between two code points.
+    var cutForJournal: String {
+        guard utf8.count > 1024 else { return self }
+        // A place within a code point is rounded down to where that begins.
+        return String(unicodeScalars[..<utf8.index(startIndex, offsetBy: 1024)])
+    }
 }
 
 /// Classifies the errors that handlers throw.

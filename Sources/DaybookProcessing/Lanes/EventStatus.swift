@@ -92,6 +92,13 @@ struct EventFacts: Hashable, Sendable {
         self.digest = digest
         self.revision = revision
     }
+
+    /// Those of a record that is no event, or is not there any more. No other record has this effect.
+    init(unreadable place: Place, _ lane: Lane, body: [UInt8]?) {
+        self.init(
+            lane: lane, effect: EffectID("unreadable|\(place.partition)|\(place.offset)"), digest: PayloadDigest(body),
+            revision: nil)
+    }
 }
 
 /// An event that is not done with, or set aside.

@@ -46,7 +46,7 @@ extension GroupMachine {
     ) -> EventChange {
         // The trial of an open breaker is on the downstream's account, not on the event's.
         let attempts = attempt.isTrial && outcome.isFailureOfDownstream ? event.attempts : event.attempts + 1
-        let spent = event.spent + max(0, attempt.started.milliseconds(until: now))
+        let spent = Self.sum(event.spent, max(0, attempt.started.milliseconds(until: now)))
         switch outcome {
         case .succeeded(let reference, let isAdopted):
             return .succeeded(attempts: attempts, reference: reference, isAdopted: isAdopted)
@@ -80,7 +80,7 @@ extension GroupMachine {
         var delay = policy.delay(before: max(1, attempts), seed: seed(of: attempt.place))
         if case .throttled(let after) = kind { delay = max(delay, after.wholeMilliseconds) }
         let isOver =
-            attempts >= policy.maximumAttempts || spent + delay > policy.maximumElapsed.wholeMilliseconds
+            attempts >= policy.maximumAttempts || Self.sum(spent, delay) > policy.maximumElapsed.wholeMilliseconds
         if isUnknown {
             if case .probes(let settle) = rule.effect, !attempt.isProbe {
                 // The target is asked however many attempts there were.
@@ -89,11 +89,18 @@ extension GroupMachine {
                 return dead(.unknown, attempts, note)
             }
             return .unknown(
-                attempts: attempts, due: now.advanced(byMilliseconds: delay), spent: spent + delay, note: note)
+                attempts: attempts, due: now.advanced(byMilliseconds: delay), spent: Self.sum(spent, delay), note: note)
         }
         if isOver { return dead(.exhausted, attempts, note) }
         return .retrying(
-            attempts: attempts, due: now.advanced(byMilliseconds: delay), spent: spent + delay, note: note)
+            attempts: attempts, due: now.advanced(byMilliseconds: delay), spent: Self.sum(spent, delay), note: note)
+    }
+
+    /// Milliseconds, as many as the journal can say.
+    private static func sum(_ spent: Int64, _ delay: Int64) -> Int64 {
+        let (sum, isTooMuch) = spent.addingReportingOverflow(delay)
+        let most: Int64 = 1 << 50
+        return isTooMuch ? most : min(sum, most)
     }
 
     private func dead(_ reason: DeadLetterReason, _ attempts: Int, _ note: FailureNote?) -> EventChange {

@@ -133,7 +133,8 @@ struct GroupMachine: Sendable {
     /// A record that was to be loaded is not there any more.
     mutating func lost(_ place: Place, _ note: FailureNote) -> [JournalEntry] {
         loading.remove(place)
-        guard let event = state.events[place], pending.insert(place).inserted else { return [] }
+        // It may have been set aside since it was asked for.
+        guard let event = state.events[place], !event.status.isAside, pending.insert(place).inserted else { return [] }
         return stopping(with: .changed(place, dead(.lost, event, note)))
     }
 

@@ -66,7 +66,11 @@ extension GroupState {
 
     /// An event succeeded at once, as nearly all do. Its offset is done when its range is.
     private mutating func succeedPlainly(_ place: Place) throws(FoldError) -> Lane {
-        guard let event = events.removeValue(forKey: place) else { throw .unknownEvent(place) }
+        guard let event = events.removeValue(forKey: place) else {
+            let change = EventChange.succeeded(attempts: 1, reference: nil, isAdopted: false)
+            guard try !isToReceive(change, place) else { throw .unknownEvent(place) }
+            return Lane(place, key: nil)
+        }
         if event.status.isAside { throw .impossible(place, "changes although it was set aside") }
         counts.succeeded += 1
         deadInARow = 0
@@ -86,6 +90,7 @@ extension GroupState {
         _ change: EventChange, to place: Place, at time: Timestamp
     ) throws(FoldError) -> Lane {
         guard partitions.indices.contains(Int(place.partition)) else { throw .unknownPartition(place.partition) }
+        if events[place] == nil, try !isToReceive(change, place) { return Lane(place, key: nil) }
         guard var event = events[place] else { throw .unknownEvent(place) }
         let lane = event.facts.lane
         if event.status.isAside {

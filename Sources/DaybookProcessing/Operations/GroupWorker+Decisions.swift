@@ -1,4 +1,5 @@
-// Decisions of people, carried out by the processor that has the group. Each is durable when its call returns.
+// Decisions of people, carried out by the processor that has the group. Each is durable when its call returns. What can be decided
+// is said in `GroupDecision`; who carries it out where no processor has the group, in `GroupAdministration`.
 
 internal import Daybook
 internal import DaybookModel

@@ -62,7 +62,7 @@ extension GroupWorker {
             case .stopped(let reason): observer.didStop(configuration.group, reason)
             case .resumed: observer.didResume(configuration.group)
             case .hastened(let place, let by, let note): tell(place, .hastened(by: by, note: note))
-            case .opened, .closed, .partition, .lane, .byHand: break
+            case .opened, .closed, .partition, .lane, .byHand, .routes: break
             }
         }
     }

@@ -52,7 +52,8 @@ struct RowFold: Sendable {
             case .changed(let place, let change): try apply(change, to: place, page.time, position, rows)
             case .redriven(_, _, _, let places):
                 for place in places { try redrive(place, position, rows) }
-            case .opened, .closed, .lane, .stopped, .resumed: break
+            case .hastened(let place, _, _): try hasten(place, page.time, position, rows)
+            case .opened, .closed, .lane, .stopped, .resumed, .byHand: break
             }
         }
     }
@@ -76,7 +77,20 @@ struct RowFold: Sendable {
             row.holdsKey = true
         }
         try rows.put(row, at: place)
-        if case .skipped(.decided) = change { try letGo(place, lane, position, rows) }
+        switch change {
+        case .skipped(.decided), .skipped(.replaced): try letGo(place, lane, position, rows)
+        default: break
+        }
+    }
+
+    /// What the event waits for is due now, unless it has gone on meanwhile.
+    private mutating func hasten(
+        _ place: Place, _ time: Timestamp, _ position: Offset, _ rows: some RowSource
+    ) throws {
+        var row = try rows.row(place)
+        guard row.status == .retrying || row.status == .unknown else { return }
+        (row.due, row.journalPosition) = (time, position)
+        try rows.put(row, at: place)
     }
 
     /// A dead event and what is parked behind it take their turns again.
@@ -150,6 +164,9 @@ extension TrackedEvent {
         case .decided(let by, let note):
             reason = "operator"
             message = FailureNote(type: "", text: "\(by): \(note)").text
+        case .replaced(let offset, let by, let note):
+            reason = "replaced"
+            message = FailureNote(type: "", text: "by the event at offset \(offset); \(by): \(note)").text
         }
     }
 

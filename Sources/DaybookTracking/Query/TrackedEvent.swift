@@ -57,8 +57,8 @@ public struct TrackedEvent: Sendable, Hashable {
     public var lastAttempt: Timestamp?
     /// When something is to be done about it.
     public var due: Timestamp?
-    /// Why it is dead or was skipped, in one word: `permanent`, `exhausted`, `unknown`, `conflict`, `gap`, `unreadable`;
-    /// `filtered`, `duplicate`, `stale`, `operator`. `adopted` for an effect that an earlier attempt turned out to have had.
+    /// Why it is dead or was skipped, in one word: `permanent`, `exhausted`, `unknown`, `conflict`, `gap`, `unreadable`,
+    /// `lost`; `filtered`, `duplicate`, `stale`, `operator`, `replaced`. `adopted` for an effect that an earlier attempt turned out to have had.
     public var reason: String?
     /// The type of the last failure's error.
     public var errorType: String?
@@ -91,6 +91,7 @@ extension DeadLetterReason {
         case .conflict: "conflict"
         case .gap: "gap"
         case .unreadable: "unreadable"
+        case .lost: "lost"
         }
     }
 }

@@ -93,7 +93,8 @@ struct ProcessingCommandTests {
         func decide(_ arguments: String..., status: Int32 = 0) throws {
             let outcome = try command.run(arguments + who)
             #expect(outcome.status == status, "\(arguments): \(outcome.errors)")
-            printed.append("\(arguments): \(outcome.output)\(outcome.errors)")
+            let text = "\(arguments): \(outcome.output)\(outcome.errors)"
+            printed.append(text.replacing(command.path, with: "FOLDER"))
         }
         try run("dead-letters", "list")
         try run("dead-letters", "list", "--json", "--group", "accounting", "--type", "order.*")
@@ -136,7 +137,7 @@ struct ProcessingCommandTests {
             if !isLive { try await first.close() }
             // What is redriven fails no more.
             first.flag.set()
-            printed.append(try operate(command))
+            printed.append(try await command.aside { try operate($0) })
             let last = isLive ? first : try await Service(command)
             last.flag.set()
             try await last.settle { $0.counts.succeeded == 6 && $0.openCount == 0 && $0.counts.dead == 0 }
@@ -145,7 +146,7 @@ struct ProcessingCommandTests {
             )
             #expect(last.log.lines.filter { $0.hasPrefix("bad-2") }.isEmpty)
             try await last.close()
-            try command.succeed("verify")
+            try await command.aside { try $0.succeed("verify") }
         }
         for (live, direct) in zip(printed[0], printed[1]) { #expect(live == direct) }
     }
@@ -155,7 +156,9 @@ struct ProcessingCommandTests {
         let service = try await Service(command)
         try await publish(service.daybook, [(id: "bad-1", key: "a")])
         try await service.stop()
-        let text = try command.fail("dead-letters", "redrive", "--all", "--by", "eva", "--note", "n")
+        let text = try await command.aside {
+            try $0.fail("dead-letters", "redrive", "--all", "--by", "eva", "--note", "n")
+        }
         #expect(text.contains("no processor of group accounting"))
         #expect(try command.succeed("dead-letters", "list", "--json").output.hasPrefix("["))
         try await service.daybook.close()

@@ -154,7 +154,7 @@ struct ProcessingKillTests {
                 status.committed.values.first == Offset(end)
             {
                 guard row == .redrive, status.counts.dead > 0 else { return status }
-                FileManager.default.createFile(atPath: directory + "/mended", contents: nil)
+                _ = FileManager.default.createFile(atPath: directory + "/mended", contents: nil)
                 try await processor.redrive(id: "r", by: "eva", note: "mended")
             }
             await withCheckedContinuation { continuation in
@@ -179,7 +179,7 @@ struct ProcessingKillTests {
                     lines(directory).contains(context.effectKey) ? .found(reference: nil) : .absent
                 }
             case "manual": .manual
-            case "idempotent": .idempotent(window: .seconds(3600))
+            case "idempotent": .idempotent(window: .seconds(86_400))
             default: .transactional
             }
         let knowsKeys = row.kind == "idempotent" || row.kind == "transactional"

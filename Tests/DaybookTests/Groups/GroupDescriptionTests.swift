@@ -86,7 +86,9 @@ struct GroupDescriptionTests {
         var topic = TopicConfiguration()
         topic.segmentBytes = .kibibytes(1)
         topic.retention.policy = .compact
-        try await withDaybook(topic: topic) { daybook in
+        var configuration = Configuration()
+        configuration.housekeeping.isAutomatic = false
+        try await withDaybook(topic: topic, configuration) { daybook in
             let producer = try daybook.makeProducer()
             let value = String(repeating: "v", count: 100)
             for number in 0..<60 {

@@ -85,7 +85,7 @@ struct GroupTroubleTests {
             let isOut = Mutex(false)
             committer.submit(
                 [:],
-                isAllowed: {
+                isAllowed: { _ in
                     group.leave([LeavingMember(memberID: member.memberID)])
                     isOut.withLock { $0 = true }
                     return nil
