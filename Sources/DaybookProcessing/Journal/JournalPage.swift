@@ -17,8 +17,8 @@ package struct JournalPage: Hashable, Sendable {
     static let kind: UInt8 = 1
     static let version: UInt8 = 1
 
-    /// A page of these entries. Plain successes are moved behind the rest and become ranges, in order of their places: events
-    /// have one entry each in a page, and those of different events may change places.
+    /// A page of these entries. Plain successes become ranges, in order of their places, and move behind the rest, though not
+    /// past a dead letter: events have one entry each in a page, and those of different events may change places.
     init(epoch: Int64, time: Timestamp, gathering entries: [JournalEntry]) {
         self.epoch = epoch
         self.time = time
@@ -27,10 +27,16 @@ package struct JournalPage: Hashable, Sendable {
         for entry in entries {
             if case .changed(let place, .succeeded(attempts: 1, reference: nil, isAdopted: false)) = entry {
                 plain.append(place)
-            } else {
-                self.entries.append(entry)
+                continue
             }
+            // Limits of dead letters count them among the successes, in the order in which they came.
+            if case .changed(_, .dead) = entry { appendRanges(of: &plain) }
+            self.entries.append(entry)
         }
+        appendRanges(of: &plain)
+    }
+
+    private mutating func appendRanges(of plain: inout [Place]) {
         plain.sort()
         var index = 0
         while index < plain.count {
@@ -41,8 +47,9 @@ package struct JournalPage: Hashable, Sendable {
                 end = end.advanced(by: 1)
                 index += 1
             }
-            self.entries.append(.succeeded(partition: first.partition, first.offset..<end))
+            entries.append(.succeeded(partition: first.partition, first.offset..<end))
         }
+        plain = []
     }
 
     init(epoch: Int64, time: Timestamp, entries: [JournalEntry]) {
